@@ -1,0 +1,1 @@
+"""Flat start, monophone and triphone GMM-HMM training, decision-tree state tying."""

@@ -1,0 +1,1 @@
+"""Utterances, Kaldi data directories, lexicons and audio."""

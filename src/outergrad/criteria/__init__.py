@@ -1,0 +1,1 @@
+"""Training criteria, maximised: value, outer gradient, counts."""

@@ -1,0 +1,1 @@
+"""Beam search, lattice generation, forced alignment."""

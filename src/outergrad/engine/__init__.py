@@ -1,0 +1,1 @@
+"""Where roles live and when they run."""

@@ -1,0 +1,1 @@
+"""Word errors, significance, frame error."""

@@ -1,0 +1,1 @@
+"""Acoustic features: log-mel filterbank, MFCC, splicing, normalisation, memory-mapped store."""

@@ -1,0 +1,1 @@
+"""Outer gradients, slots (on-the-fly shuffling), inner gradients."""

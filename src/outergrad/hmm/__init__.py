@@ -1,0 +1,1 @@
+"""Phones, HMM topology, transition model, state tying, diagonal GMMs, alignments, priors."""

@@ -1,0 +1,1 @@
+"""Lattices: forward-backward, pruning, best path, rescoring."""

@@ -1,0 +1,1 @@
+"""The DNN, its flat parameter vector and its acoustic scores."""

@@ -1,0 +1,1 @@
+"""Parameter server: shards, update rules, staleness policy, snapshots."""

@@ -1,0 +1,1 @@
+"""The roles of asynchronous training, written once for all engines."""
