@@ -1,0 +1,1 @@
+"""From recordings to a sequence-trained recognizer: the stages, in order, each resumable."""

@@ -1,0 +1,76 @@
+"""Stages: done once, done again when an input changed, resumed when they were cut off."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outergrad.errors import InputError
+from outergrad.progress import Silent
+from outergrad.recipes.stages import RunDirectory, fingerprint
+
+
+class Work:
+    """Counts its runs and leaves a file behind, before it fails if told so."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.fail = False
+        self.found: list[bool] = []
+
+    def __call__(self, folder: Path) -> Mapping[str, Any]:
+        self.runs += 1
+        self.found.append((folder / "half").exists())
+        (folder / "half").touch()
+        if self.fail:
+            raise RuntimeError("cut off")
+        return {"runs": self.runs}
+
+
+def test_a_finished_stage_is_kept_until_an_input_changes(tmp_path: Path) -> None:
+    directory, work = RunDirectory(tmp_path, Silent()), Work()
+    first = directory.run("train", {"rate": 1.0}, work)
+    assert directory.run("train", {"rate": 1.0}, work) == first
+    assert work.runs == 1
+    again = directory.run("train", {"rate": 0.5}, work)
+    assert work.runs == 2
+    assert again.digest != first.digest
+    assert work.found == [False, False]  # a changed input starts from an empty folder
+
+
+def test_a_stage_cut_off_finds_what_it_left(tmp_path: Path) -> None:
+    directory, work = RunDirectory(tmp_path, Silent()), Work()
+    work.fail = True
+    with pytest.raises(RuntimeError):
+        directory.run("train", {"rate": 1.0}, work)
+    assert directory.stamp("train") is None
+    work.fail = False
+    directory.run("train", {"rate": 1.0}, work)
+    assert work.found == [False, True]
+
+
+def test_a_torn_stamp_counts_as_not_done(tmp_path: Path) -> None:
+    directory, work = RunDirectory(tmp_path, Silent()), Work()
+    directory.run("train", {}, work)
+    stamp = tmp_path / "train" / "stage.json"
+    stamp.write_text(stamp.read_text()[:10])
+    directory.run("train", {}, work)
+    assert work.runs == 2
+
+
+def test_two_runs_do_not_share_a_directory(tmp_path: Path) -> None:
+    first, second = RunDirectory(tmp_path, Silent()), RunDirectory(tmp_path, Silent())
+    with first.locked(), pytest.raises(InputError, match="another run"), second.locked():
+        pass
+    with second.locked():
+        pass
+
+
+def test_a_fingerprint_follows_content_and_names(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("u1 a\n")
+    before = fingerprint(tmp_path)
+    (tmp_path / "text").write_text("u1 b\n")
+    assert fingerprint(tmp_path) != before
+    (tmp_path / "text").write_text("u1 a\n")
+    assert fingerprint(tmp_path) == before

@@ -1,0 +1,75 @@
+"""Configuration: defaults, files, overrides, and what is said when something is wrong."""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_toml
+from outergrad.errors import InputError
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float = 0.5
+    layers: tuple[int, ...] = (4, 4)
+    name: str = 'ü "quoted"'
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Outer:
+    seed: int = 1
+    inner: Inner = field(default_factory=Inner)
+
+
+def test_defaults_survive_a_round_trip_through_toml() -> None:
+    text = to_toml(Outer())
+    assert build(Outer, tomllib.loads(text)) == Outer()
+    assert "# limit =" in text
+
+
+def test_overrides_are_typed_by_toml_and_bare_words_are_strings() -> None:
+    table = parse_overrides(
+        ["seed=3", "inner.rate=1e-3", "inner.name=plain", "inner.layers=[1, 2]"]
+    )
+    assert build(Outer, table) == Outer(3, Inner(1e-3, (1, 2), "plain"))
+
+
+def test_an_integer_is_a_legal_float_but_a_word_is_not() -> None:
+    assert build(Outer, parse_overrides(["inner.rate=2"])).inner.rate == 2.0
+    with pytest.raises(InputError, match=r"--set: inner\.rate: expected float, got str"):
+        build(Outer, parse_overrides(["inner.rate=fast"]), "--set")
+
+
+def test_a_misspelt_key_gets_a_suggestion() -> None:
+    with pytest.raises(InputError, match=r"unknown key inner\.rat; did you mean inner\.rate\?"):
+        build(Outer, {"inner": {"rat": 1.0}})
+    with pytest.raises(InputError, match="known: inner, seed"):
+        build(Outer, {"zzzzzzzz": 1})
+
+
+def test_merge_goes_table_by_table() -> None:
+    merged = merge({"a": 1, "t": {"x": 1, "y": 2}}, {"t": {"y": 3}, "b": 4})
+    assert merged == {"a": 1, "b": 4, "t": {"x": 1, "y": 3}}
+
+
+def test_an_override_without_an_equals_sign_is_refused() -> None:
+    for wrong in ("seed", "=3", "a..b=1"):
+        with pytest.raises(InputError, match="write section.key=value"):
+            parse_overrides([wrong])
+
+
+def test_a_broken_file_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "broken.toml"
+    file.write_text("seed = 1\nrate = = 2\n")
+    with pytest.raises(InputError, match=r"broken\.toml.*line 2"):
+        read_toml(file)
+    with pytest.raises(InputError, match="No such file"):
+        read_toml(tmp_path / "missing.toml")
+
+
+def test_the_digest_follows_every_value() -> None:
+    assert digest(Outer()) == digest(Outer())
+    assert digest(Outer()) != digest(Outer(inner=Inner(rate=0.25)))
