@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from outergrad.corpus.problems import Kind, Problem, printable
-from outergrad.corpus.tables import decode_lines, read_bytes, split_blanks
+from outergrad.corpus.tables import decode_lines, has_control_characters, read_bytes, split_blanks
 from outergrad.errors import InputError
 
 SILENCE_PHONE = "SIL"
@@ -175,7 +175,7 @@ def _add_line(
     """Add one line to `entries`, or say why not: kind, message, fatal."""
     variant = _VARIANT.fullmatch(fields[0])
     word = variant[1] if variant else fields[0]
-    if not word.isprintable():
+    if has_control_characters(word):
         return Kind.BAD_ID, f"the word {printable(word)} contains control characters", True
     if _RESERVED.fullmatch(word):
         return Kind.BAD_ID, f"{word} is reserved and cannot be a word; the line is ignored", False

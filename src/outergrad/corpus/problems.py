@@ -166,7 +166,9 @@ def render_problems(problems: Sequence[Problem], examples: int = 5) -> Renderabl
             continue
         table = Table(title=title, title_justify="left", show_lines=False)
         for column in ("kind", "count", "utterance", "where", "what"):
-            table.add_column(column, overflow="fold", justify="right" if column == "count" else "left")
+            table.add_column(
+                column, overflow="fold", justify="right" if column == "count" else "left"
+            )
         for kind, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
             for row, problem in enumerate(members[:examples]):
                 table.add_row(

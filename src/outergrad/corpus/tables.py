@@ -86,7 +86,7 @@ def read_table(path: Path, what: str, problems: list[Problem]) -> Table:
         if not fields:
             continue
         key = fields[0]
-        if any(unicodedata.category(character) == "Cc" for character in key):
+        if has_control_characters(key):
             message = f"the id {printable(key)} contains control characters"
             problems.append(Problem(Kind.BAD_ID, message, file, number))
             continue
@@ -116,13 +116,18 @@ def split_blanks(text: str) -> list[str]:
     return [token.decode() for token in text.encode().split()]
 
 
+def has_control_characters(text: str) -> bool:
+    """Whether `text` holds control characters; joiners that scripts need are no such thing."""
+    return not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text)
+
+
 def _first_id(raw: bytes) -> str | None:
     """The id of a line whose rest is not UTF-8, when the id itself is fine."""
     try:
         key = raw.split(maxsplit=1)[0].decode("utf-8")
     except (IndexError, UnicodeDecodeError):
         return None
-    return key if key.isprintable() else None
+    return None if has_control_characters(key) else key
 
 
 def _encoding_message(raw: bytes, error: UnicodeDecodeError) -> str:
