@@ -1,1 +1,1 @@
-"""Parameter server: shards, update rules, staleness policy, snapshots."""
+"""Parameter server: shards, update rules, staleness policies. No speech, no torch, no transport."""

@@ -1,0 +1,177 @@
+"""All shards of a parameter vector together, for engines that keep them in one process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from outergrad.arrays import Float32Array
+from outergrad.errors import InputError
+from outergrad.ps.partition import Partition, Span
+from outergrad.ps.rules import RuleState, UpdateRule
+from outergrad.ps.shard import PushOutcome, Shard, ShardCounts
+from outergrad.ps.staleness import StalenessConfig
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ServerState:
+    """What it takes to go on: independent of how the vector is cut next time."""
+
+    values: Float32Array
+    """float32 [n], parameters."""
+    rule_state: RuleState
+    """By name float32 [n]: what the update rule remembers."""
+    partition: Partition
+    """How the vector was cut."""
+    versions: tuple[int, ...]
+    """Per shard: updates applied."""
+
+
+class ParameterServer:
+    """Shards of one parameter vector; they know nothing of one another."""
+
+    def __init__(
+        self,
+        values: Float32Array,
+        partition: Partition,
+        rule: UpdateRule,
+        policy: StalenessConfig | None = None,
+        *,
+        buffers: Sequence[Float32Array] | None = None,
+    ) -> None:
+        """A server that starts at `values` float32 [n], version 0.
+
+        Args:
+            values: float32 [n].
+            partition: how to cut them.
+            rule: the update rule of all shards.
+            policy: the staleness policy of all shards.
+            buffers: per shard float32 [2, size] to keep it in; private memory by default.
+        """
+        start = ServerState(values, rule.init(values), partition, (0,) * partition.num_shards)
+        self._build(start, partition, rule, policy, buffers)
+
+    @classmethod
+    def restore(
+        cls,
+        state: ServerState,
+        partition: Partition,
+        rule: UpdateRule,
+        policy: StalenessConfig | None = None,
+        *,
+        buffers: Sequence[Float32Array] | None = None,
+    ) -> "ParameterServer":
+        """A server that goes on from `state`, cut as `partition` says.
+
+        A shard's version is the largest of those whose entries it takes over, so versions never
+        run backwards and ages never turn negative.
+
+        Raises:
+            InputError: the state belongs to another number of parameters or another rule.
+        """
+        server = cls.__new__(cls)
+        server._build(state, partition, rule, policy, buffers)
+        return server
+
+    def _build(
+        self,
+        state: ServerState,
+        partition: Partition,
+        rule: UpdateRule,
+        policy: StalenessConfig | None,
+        buffers: Sequence[Float32Array] | None,
+    ) -> None:
+        if state.values.size != partition.num_parameters:
+            raise InputError(
+                f"{state.values.size} parameters do not fit shards for {partition.num_parameters}"
+            )
+        expected, found = set(rule.init(state.values[:1])), set(state.rule_state)
+        if expected != found:
+            raise InputError(
+                f"update rule state has {sorted(found)} but the rule needs {sorted(expected)}: "
+                "continue with the rule that the snapshot was made with"
+            )
+        self.partition = partition
+        self.shards: list[Shard] = []
+        for index in range(partition.num_shards):
+            span = partition.shard(index)
+            part = slice(span.start, span.stop)
+            self.shards.append(
+                Shard(
+                    state.values[part],
+                    rule,
+                    policy,
+                    version=max(state.versions[k] for k, _ in state.partition.overlaps(span)),
+                    state={name: array[part] for name, array in state.rule_state.items()},
+                    buffers=None if buffers is None else buffers[index],
+                )
+            )
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Per shard: updates applied."""
+        return tuple(shard.version for shard in self.shards)
+
+    def pull(self, out: Float32Array, span: Span | None = None) -> tuple[int, ...]:
+        """Copy the parameters of `span` (default: all) to their places in `out` float32 [n].
+
+        Returns:
+            Version per shard; of shards that `span` does not touch the present one.
+        """
+        versions = list(self.versions)
+        for index, part in self.partition.overlaps(span or self.partition.whole):
+            offset = part.start - self.partition.bounds[index]
+            versions[index] = self.shards[index].pull(out[part.start : part.stop], offset)
+        return tuple(versions)
+
+    def push(
+        self,
+        gradient: Float32Array,
+        computed_at: Sequence[int],
+        rate: float,
+        span: Span | None = None,
+    ) -> tuple[PushOutcome, ...]:
+        """Hand each shard its part of an ascent direction.
+
+        Args:
+            gradient: float32 [size of span].
+            computed_at: per shard: version that the gradient was computed at.
+            rate: learning rate.
+            span: which parameters the gradient is for; all by default.
+
+        Returns:
+            What each touched shard did with it, in order.
+        """
+        span = span or self.partition.whole
+        if gradient.size != span.size:
+            raise InputError(f"push of {gradient.size} entries for {span.size} parameters")
+        return tuple(
+            self.shards[index].push(
+                gradient[part.start - span.start : part.stop - span.start],
+                computed_at[index],
+                rate,
+                part.start - self.partition.bounds[index],
+            )
+            for index, part in self.partition.overlaps(span)
+        )
+
+    def values(self) -> Float32Array:
+        """A copy of all parameters, float32 [n]."""
+        return np.concatenate([shard.values for shard in self.shards])
+
+    def state(self) -> ServerState:
+        """A copy of everything that `restore` needs."""
+        names = self.shards[0].state.keys()
+        rule_state = {
+            name: np.concatenate([shard.state[name] for shard in self.shards]) for name in names
+        }
+        return ServerState(self.values(), rule_state, self.partition, self.versions)
+
+    def counts(self) -> ShardCounts:
+        """Counts summed over shards."""
+        total = ShardCounts()
+        for shard in self.shards:
+            for name in ShardCounts.__slots__:
+                added = getattr(total, name) + getattr(shard.counts, name)
+                setattr(total, name, added)
+        return total
