@@ -4,6 +4,7 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -62,7 +63,7 @@ class Corpus:
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.utterances, key=lambda utterance: utterance.id))
-        for left, right in zip(ordered, ordered[1:], strict=False):
+        for left, right in pairwise(ordered):
             if left.id == right.id:
                 raise InputError(
                     f"corpus {self.name}: two utterances are called {printable(left.id)}; "
