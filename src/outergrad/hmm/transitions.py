@@ -29,6 +29,7 @@ class TransitionModel:
         phone_of: int32, phone_id.
         hmm_state_of: int32, hmm_state that emits.
         next_hmm_state_of: int32, hmm_state that the transition leads to.
+        is_exit: bool, the transition leaves the phone.
         is_self_loop: bool, the transition leads back to its own hmm_state.
         self_loop_of: int32, transition_id of the self-loop of the same transition-state, or 0.
         transition_state_of: int32, number of the triple, 1-based.
@@ -81,6 +82,8 @@ class TransitionModel:
         self.hmm_state_of: Int32Array = _frozen(table[:, 2])
         self.next_hmm_state_of: Int32Array = _frozen(table[:, 3])
         self.transition_state_of: Int32Array = _frozen(table[:, 4])
+        exits = [-2, *(topology.num_states(p) for p in range(1, topology.num_phones + 1))]
+        self.is_exit: BoolArray = _frozen(table[:, 3] == np.array(exits)[table[:, 1]])
         loops = table[:, 2] == table[:, 3]
         loops[0] = False
         self.is_self_loop: BoolArray = _frozen(loops)
