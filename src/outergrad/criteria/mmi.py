@@ -1,0 +1,232 @@
+"""Maximum mutual information: value and outer gradient from two sets of occupancies."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from outergrad.arrays import Float32Array, Float64Array, Int32Array, Int64Array
+from outergrad.criteria.outcome import FrameCounts, OuterGradient
+from outergrad.errors import InputError
+from outergrad.jit import kernel
+
+# Occupancies of a frame must sum to 1 on both sides up to this. They are sums of up to some
+# thousand float32 values (relative error 6e-8 each) out of a log-domain recursion over up to some
+# thousand frames (absolute error 1e-16 x |log Z| x frames, below 1e-6): 1e-4 is far above rounding
+# and far below any real defect, such as a lost arc.
+ROW_SUM_TOLERANCE = 1e-4
+
+_KEPT, _CANCELLED, _REJECTED = 0, 1, 2
+
+
+class Occupancies(Protocol):
+    """State occupancies of an utterance, sparse per frame, as lattices give them."""
+
+    @property
+    def log_z(self) -> float:
+        """Log of the summed weight of all paths, scaled acoustic scores."""
+
+    @property
+    def offsets(self) -> Int64Array:
+        """int64 ``[frames + 1]``: entries of frame t are ``offsets[t]:offsets[t + 1]``."""
+
+    @property
+    def pdf(self) -> Int32Array:
+        """int32 ``[entries]``."""
+
+    @property
+    def value(self) -> Float64Array | Float32Array:
+        """``[entries]``: gamma; each frame sums to one."""
+
+
+class Sum(StrEnum):
+    """Which alignments of a word string its weight sums over (PAPER section 7, "Which sum")."""
+
+    BEST_ALIGNMENT = "best-alignment"
+    """One alignment, the best, per word string."""
+    ALL_ALIGNMENTS = "all-alignments"
+    """All of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MmiConfig:
+    """Which frames reach the trainer."""
+
+    rejection: float = 0.001
+    """A frame is rejected when gamma_den(reference state) is below this (0 = never)."""
+    cancellation: float = 0.01
+    """A frame cancels when sum_s |gamma_num - gamma_den|(s) is below this (0 = never)."""
+
+    def check(self) -> None:
+        """Raise InputError unless both thresholds are meaningful."""
+        if not 0.0 <= self.rejection <= 1.0:
+            raise InputError(f"MMI: rejection is {self.rejection}, must be in [0, 1]")
+        if not 0.0 <= self.cancellation <= 2.0:
+            raise InputError(f"MMI: cancellation is {self.cancellation}, must be in [0, 2]")
+
+
+def mmi(
+    numerator: Occupancies,
+    denominator: Occupancies,
+    config: MmiConfig,
+    *,
+    utterance: str,
+    numerator_sum: Sum,
+    denominator_sum: Sum,
+) -> OuterGradient:
+    """MMI of one utterance.
+
+    F = log Z_num - log Z_den,  dF/da_t(s) = gamma_num_t(s) - gamma_den_t(s)
+
+    with scaled scores a = kappa (log p_theta - log p). The reference state of a frame is the one
+    with the largest numerator occupancy. Rejected frames do not count as cancelled.
+
+    Args:
+        numerator: occupancies of the reference word string, log Z_num in `log_z`.
+        denominator: occupancies of the lattice, log Z_den in `log_z`.
+        config: rejection and cancellation thresholds.
+        utterance: its id, for the outcome.
+        numerator_sum: what the numerator sums over.
+        denominator_sum: what the denominator sums over.
+
+    Returns:
+        The outer gradient; a failure (`reason` set) when a side is empty ("numerator impossible",
+        "denominator impossible") or when occupancies are not finite or do not sum to one
+        ("occupancies do not sum to one"), so that no such thing ever reaches parameters.
+
+    Raises:
+        InputError: the sums are of different kinds, or the sides have different lengths.
+
+    Source: PAPER Eq. 2, its gradient, and section 7 ("Which sum"); frame rejection section 2.
+    """
+    config.check()
+    if numerator_sum != denominator_sum:
+        raise InputError(
+            f"MMI: the numerator sums over {numerator_sum}, the denominator over "
+            f"{denominator_sum}; their difference is no gradient (alignments drift), use one kind"
+        )
+    num_frames = len(numerator.offsets) - 1
+    if len(denominator.offsets) - 1 != num_frames:
+        raise InputError(
+            f"MMI: utterance {utterance}: the numerator has {num_frames} frames, "
+            f"the denominator {len(denominator.offsets) - 1}"
+        )
+    if not math.isfinite(numerator.log_z):
+        return OuterGradient.failure(utterance, num_frames, "numerator impossible")
+    if not math.isfinite(denominator.log_z):
+        return OuterGradient.failure(utterance, num_frames, "denominator impossible")
+    num_pdfs = 1 + max(int(side.pdf.max(initial=0)) for side in (numerator, denominator))
+    fates, lengths, pdfs, values = _differences(
+        numerator.offsets,
+        numerator.pdf,
+        numerator.value.astype(np.float64, copy=False),
+        denominator.offsets,
+        denominator.pdf,
+        denominator.value.astype(np.float64, copy=False),
+        num_pdfs,
+        config.rejection,
+        config.cancellation,
+    )
+    if len(fates) < num_frames:
+        return OuterGradient.failure(utterance, num_frames, "occupancies do not sum to one")
+    kept = np.flatnonzero(fates == _KEPT)
+    offsets = np.zeros(len(kept) + 1, dtype=np.int64)
+    np.cumsum(lengths[kept], out=offsets[1:])
+    return OuterGradient(
+        utterance=utterance,
+        num_frames=num_frames,
+        frames=kept.astype(np.int32),
+        offsets=offsets,
+        pdfs=pdfs,
+        values=values,
+        counts=FrameCounts(
+            frames=num_frames,
+            kept=len(kept),
+            cancelled=int(np.count_nonzero(fates == _CANCELLED)),
+            rejected=int(np.count_nonzero(fates == _REJECTED)),
+        ),
+        value=numerator.log_z - denominator.log_z,
+        reference_missing=denominator.log_z < numerator.log_z,
+    )
+
+
+@kernel
+def _differences(
+    num_offsets: Int64Array,
+    num_pdf: Int32Array,
+    num_value: Float64Array,
+    den_offsets: Int64Array,
+    den_pdf: Int32Array,
+    den_value: Float64Array,
+    num_pdfs: int,
+    rejection: float,
+    cancellation: float,
+) -> tuple[Int32Array, Int64Array, Int32Array, Float32Array]:
+    """Per frame: fate and length of its row; all kept rows one after the other.
+
+    The frame at which occupancies are found wrong ends the arrays of fates and lengths early.
+    """
+    num_frames = len(num_offsets) - 1
+    fates = np.empty(num_frames, dtype=np.int32)
+    lengths = np.zeros(num_frames, dtype=np.int64)
+    pdfs = np.empty(len(num_pdf) + len(den_pdf), dtype=np.int32)
+    values = np.empty(len(pdfs), dtype=np.float32)
+    difference = np.zeros(num_pdfs, dtype=np.float64)
+    touched = np.empty(num_pdfs, dtype=np.int32)
+    is_touched = np.zeros(num_pdfs, dtype=np.bool_)
+    end = 0
+    for t in range(num_frames):
+        count = 0
+        num_total, den_total = 0.0, 0.0
+        reference, largest = np.int32(-1), 0.0
+        for i in range(num_offsets[t], num_offsets[t + 1]):
+            s = num_pdf[i]
+            if not is_touched[s]:
+                is_touched[s] = True
+                touched[count] = s
+                count += 1
+            difference[s] += num_value[i]
+            num_total += num_value[i]
+            if difference[s] > largest:
+                reference, largest = s, difference[s]
+        at_reference = 0.0
+        for i in range(den_offsets[t], den_offsets[t + 1]):
+            s = den_pdf[i]
+            if not is_touched[s]:
+                is_touched[s] = True
+                touched[count] = s
+                count += 1
+            difference[s] -= den_value[i]
+            den_total += den_value[i]
+            if s == reference:
+                at_reference += den_value[i]
+        # Written so that nan fails, too.
+        if not (
+            abs(num_total - 1.0) <= ROW_SUM_TOLERANCE and abs(den_total - 1.0) <= ROW_SUM_TOLERANCE
+        ):
+            return fates[:t], lengths[:t], pdfs[:0], values[:0]
+        mass = 0.0
+        for k in range(count):
+            mass += abs(difference[touched[k]])
+        if at_reference < rejection:
+            fates[t] = _REJECTED
+        elif mass < cancellation or mass == 0.0:
+            fates[t] = _CANCELLED
+        else:
+            fates[t] = _KEPT
+            # Rounding left in the row is taken out evenly over its mass: rows sum to zero.
+            excess = num_total - den_total
+            for k in range(count):
+                s = touched[k]
+                value = difference[s] - excess * abs(difference[s]) / mass
+                if value != 0.0:
+                    pdfs[end] = s
+                    values[end] = value
+                    end += 1
+                    lengths[t] += 1
+        for k in range(count):
+            difference[touched[k]] = 0.0
+            is_touched[touched[k]] = False
+    return fates, lengths, pdfs[:end].copy(), values[:end].copy()

@@ -1,0 +1,102 @@
+"""Inner gradient: back-propagation with the outer gradient in place of frame targets."""
+
+import numpy as np
+import torch
+
+from outergrad.arrays import Float32Array, Int32Array, Int64Array
+from outergrad.errors import InputError
+from outergrad.nnet.dnn import Dnn
+from outergrad.nnet.parameters import ParameterLayout
+from outergrad.nnet.precision import Precision, autocast
+
+# Rows are stored in float32 and have up to some hundred entries of magnitude at most 1, so their
+# rounded sum is below 1e-5; a row that is off by more was not made by a criterion of this package.
+ROW_SUM_TOLERANCE = 1e-4
+
+
+def inner_gradient(
+    module: Dnn,
+    layout: ParameterLayout,
+    x: Float32Array,
+    offsets: Int64Array,
+    pdfs: Int32Array,
+    values: Float32Array,
+    *,
+    precision: Precision = "float32",
+) -> Float32Array:
+    """Ascent direction of an auxiliary function (Eq. 3), summed over frames.
+
+    grad sum_t sum_s outer_t(s) log p_theta(s|x_t),   where d/dlogit_t(s) = outer_t(s)
+
+    because each row of the outer gradient sums to zero. Neither divided by the number of frames
+    nor multiplied by the acoustic scale. Dropout is off.
+
+    Args:
+        module: network with the parameters to differentiate at.
+        layout: its flat layout.
+        x: float32 ``[frames, input_dim]``, stacked frames.
+        offsets: int64 ``[frames + 1]``: entries of each frame's row.
+        pdfs: int32 ``[entries]``, pdf_ids.
+        values: float32 ``[entries]``, outer gradient.
+        precision: arithmetic of the network.
+
+    Returns:
+        float32 ``[parameters]`` in `layout`'s order.
+
+    Raises:
+        InputError: shapes do not fit, pdf_ids out of range, values not finite, or a row that does
+            not sum to zero.
+
+    Source: PAPER section 2 (inner gradient) and section 7 (signs and scale).
+    """
+    outer = dense_rows(offsets, pdfs, values, module.config.num_pdfs)
+    if x.shape != (len(outer), module.config.input_dim):
+        raise InputError(
+            f"inner gradient: {len(outer)} rows of outer gradient for inputs {list(x.shape)}, "
+            f"the network takes [frames, {module.config.input_dim}]"
+        )
+    training = module.training
+    module.eval()
+    try:
+        with autocast(precision):
+            logits = module(torch.from_numpy(x))
+        parameters = tuple(module.parameters())
+        gradients = torch.autograd.grad(
+            logits, parameters, grad_outputs=torch.from_numpy(outer).to(logits.dtype)
+        )
+    finally:
+        module.train(training)
+    vector = np.empty(layout.size, dtype=np.float32)
+    for view, gradient in zip(layout.views(vector).values(), gradients, strict=True):
+        np.copyto(view, gradient.numpy())
+    return vector
+
+
+def dense_rows(
+    offsets: Int64Array, pdfs: Int32Array, values: Float32Array, num_pdfs: int
+) -> Float32Array:
+    """Sparse outer gradient rows as float32 ``[frames, num_pdfs]``; arguments as above.
+
+    Raises:
+        InputError: as in `inner_gradient`.
+    """
+    num_rows = len(offsets) - 1
+    counts = np.diff(offsets)
+    if num_rows < 0 or offsets[0] != 0 or np.any(counts < 0) or offsets[-1] != len(pdfs):
+        raise InputError("outer gradient: offsets do not describe rows of its entries")
+    if pdfs.shape != values.shape:
+        raise InputError(f"outer gradient: {len(pdfs)} pdf_ids, but {len(values)} values")
+    if len(pdfs) and not 0 <= int(pdfs.min()) <= int(pdfs.max()) < num_pdfs:
+        raise InputError(f"outer gradient: pdf_ids must be in [0, {num_pdfs})")
+    rows = np.repeat(np.arange(num_rows), counts)
+    sums = np.bincount(rows, weights=values, minlength=num_rows)
+    # Written so that nan fails, too.
+    if not np.all(np.abs(sums) <= ROW_SUM_TOLERANCE):
+        worst = int(np.argmax(~(np.abs(sums) <= ROW_SUM_TOLERANCE)))
+        raise InputError(
+            f"outer gradient: row {worst} sums to {sums[worst]:g}, not to zero; "
+            "it would push all posteriors of its frame"
+        )
+    dense = np.zeros((num_rows, num_pdfs), dtype=np.float32)
+    dense[rows, pdfs] = values
+    return dense

@@ -1,0 +1,24 @@
+"""Arithmetic of forward and backward passes."""
+
+from typing import Literal
+
+import torch
+
+from outergrad.errors import InputError
+
+Precision = Literal["float32", "bfloat16"]
+"""float32, or matrix products of bfloat16 operands with float32 parameters and updates."""
+
+
+def autocast(precision: Precision) -> torch.autocast:
+    """Context in which a network computes with the given precision.
+
+    bfloat16 keeps 8 bits of mantissa; parameters, their gradients and the softmax stay float32.
+    It is two to three times faster on processors with bfloat16 instructions, slower without.
+
+    Raises:
+        InputError: unknown precision.
+    """
+    if precision not in ("float32", "bfloat16"):
+        raise InputError(f"unknown precision {precision!r}: choose float32 or bfloat16")
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16")
