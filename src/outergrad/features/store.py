@@ -11,7 +11,7 @@ import secrets
 import socket
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ import numpy as np
 from outergrad.arrays import Float32Array, Int64Array
 from outergrad.corpus.problems import printable
 from outergrad.errors import InputError, RunError
+from outergrad.features.frontend import windows_of
 
 _MAGIC = b"OGFEATS\n"
 _VERSION = 1
@@ -177,14 +178,7 @@ class FeatureStore:
         Frame t of an utterance is row ``first_window(id) + t``. Rows between utterances mix their
         frames and belong to none.
         """
-        width = self.left + 1 + self.right
-        rows = max(0, len(self._rows) - width + 1)
-        return np.lib.stride_tricks.as_strided(
-            self._rows,
-            shape=(rows, width * self.dim),
-            strides=(self.dim * self._rows.itemsize, self._rows.itemsize),
-            writeable=False,
-        )
+        return windows_of(self._rows, self.left + 1 + self.right)
 
     def first_window(self, utterance_id: str) -> int:
         """Row of `windows` that holds the first frame of an utterance."""
@@ -280,7 +274,7 @@ class StoreWriter:
         self._num_frames[utterance_id] = len(frames)
         self._num_values += padded.size
 
-    def rows(self) -> Iterable[tuple[str, Float32Array]]:
+    def rows(self) -> Iterator[tuple[str, Float32Array]]:
         """What was appended, utterance by utterance with its repeated edges, to change in place.
 
         Yields:
