@@ -2,9 +2,8 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,12 +16,10 @@ from outergrad.corpus.audio import (
     read_audio,
 )
 from outergrad.corpus.lexicon import Lexicon
+from outergrad.corpus.parallel import Progress, map_in_threads
 from outergrad.corpus.problems import Kind, Problem, printable
 from outergrad.corpus.utterance import Corpus, Utterance
 from outergrad.errors import InputError
-
-Progress = Callable[[int, int], None]
-"""Called with the number of utterances done and the number of all utterances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +77,14 @@ def check_corpus(
     if lexicon is not None:
         problems += _unknown_words(corpus, lexicon, fatal=unknown_words)
     formats: list[tuple[int, int]] = []
-    with ThreadPoolExecutor(config.workers) as pool:
-        results = pool.map(lambda utterance: _check_audio(utterance, lexicon, config), corpus)
-        for done, (found, source_format) in enumerate(results, start=1):
-            problems += found
-            if source_format is not None:
-                formats.append(source_format)
-            if progress is not None:
-                progress(done, len(corpus))
+    check = partial(_check_audio, lexicon=lexicon, config=config)
+    results = map_in_threads(check, corpus, config.workers)
+    for done, (_, (found, source_format)) in enumerate(results, start=1):
+        problems += found
+        if source_format is not None:
+            formats.append(source_format)
+        if progress is not None:
+            progress(done, len(corpus))
     problems += conversion_notices(formats)
     bad = {problem.utterance for problem in problems if problem.fatal}
     return Corpus(corpus.name, tuple(u for u in corpus if u.id not in bad)), problems

@@ -2,6 +2,7 @@
 
 import math
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from outergrad.corpus.problems import Kind, Problem, printable
@@ -72,6 +73,7 @@ def write_kaldi_directory(corpus: Corpus, path: Path) -> None:
     whole = all(u.begin == 0.0 and u.end is None for u in corpus)
     if whole:
         recordings = {u.id: _written_path(u.audio, path) for u in corpus}
+        (path / "segments").unlink(missing_ok=True)
     else:
         names = _recording_names({u.audio for u in corpus})
         recordings = {names[u.audio]: _written_path(u.audio, path) for u in corpus}
@@ -82,8 +84,6 @@ def write_kaldi_directory(corpus: Corpus, path: Path) -> None:
                 for u in corpus
             },
         )
-    if whole:
-        (path / "segments").unlink(missing_ok=True)
     members: dict[str, list[str]] = {}
     for utterance in corpus:
         members.setdefault(utterance.speaker, []).append(utterance.id)
@@ -93,22 +93,24 @@ def write_kaldi_directory(corpus: Corpus, path: Path) -> None:
     _write(path / "spk2utt", {speaker: " ".join(ids) for speaker, ids in members.items()})
 
 
+@dataclass(slots=True)
 class _Recordings:
     """``wav.scp``: the usable recordings, and of the others their problems."""
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self.paths: dict[str, Path] = {}
-        self.problems: dict[str, Problem] = {}
+    table: Table
+    paths: dict[str, Path] = field(default_factory=dict)
+    problems: dict[str, Problem] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
 class _Piece:
-    """The audio side of an utterance."""
+    """The audio side of an utterance, and where it was described."""
 
-    __slots__ = ("audio", "begin", "end", "file", "line")
-
-    def __init__(self, audio: Path, begin: float, end: float | None, file: str, line: int) -> None:
-        self.audio, self.begin, self.end, self.file, self.line = audio, begin, end, file, line
+    audio: Path
+    begin: float
+    end: float | None
+    file: str
+    line: int
 
 
 def _read_recordings(directory: Path, problems: list[Problem]) -> _Recordings:
@@ -145,7 +147,6 @@ def _refusal(value: str) -> tuple[Kind, str] | None:
 def _find_audio(directory: Path, value: str) -> tuple[Path | None, tuple[Kind, str] | None]:
     candidates = [directory / value]
     if not os.path.isabs(value):
-        # normpath would change what '..' after a symbolic link means; the parent must be real.
         candidates.append(directory.resolve().parent / value)
     irregular = False
     for candidate in candidates:
@@ -162,9 +163,8 @@ def _find_audio(directory: Path, value: str) -> tuple[Path | None, tuple[Kind, s
     if stem and offset.isdigit():
         message = f"'{value}' points into a Kaldi archive; extract the recordings to files"
         return None, (Kind.MISSING_AUDIO, message)
-    tried = " nor ".join(str(candidate) for candidate in candidates)
-    neither = "neither " if len(candidates) > 1 else ""
-    return None, (Kind.MISSING_AUDIO, f"{neither}{tried} exists" + ("" if neither else ": no"))
+    tried = " and ".join(str(candidate) for candidate in candidates)
+    return None, (Kind.MISSING_AUDIO, f"no such file; looked for {tried}")
 
 
 def _read_segments(

@@ -1,9 +1,8 @@
 """From a corpus to a feature store, and from new audio to the same kind of features."""
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ from outergrad.corpus.audio import (
     conversion_notices,
     read_audio,
 )
+from outergrad.corpus.parallel import Progress, map_in_threads
 from outergrad.corpus.problems import Kind, Problem
 from outergrad.corpus.utterance import Corpus, Utterance
 from outergrad.errors import InputError
@@ -29,9 +29,6 @@ from outergrad.features.frontend import (
 )
 from outergrad.features.normalisation import Normalisation, Statistics, StatisticsAccumulator
 from outergrad.features.store import FeatureStore, StoreWriter
-
-Progress = Callable[[int, int], None]
-"""Called with the number of utterances done and the number of all utterances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +177,7 @@ def extract(
     formats: list[tuple[int, int]] = []
     sums = StatisticsAccumulator()
     with StoreWriter(store_path, left=left, right=right) as writer:
-        results = _parallel(corpus, config, workers)
+        results = map_in_threads(partial(_features_of, config=config), corpus, workers)
         for done, (utterance, result) in enumerate(results, start=1):
             if isinstance(result, Problem):
                 problems.append(result)
@@ -228,26 +225,7 @@ def _normalise(
 _Result = Problem | tuple[Float32Array, tuple[int, int]]
 
 
-def _parallel(
-    corpus: Corpus, config: FeatureConfig, workers: int
-) -> Iterator[tuple[Utterance, _Result]]:
-    """Results in the order of the corpus, with few of them waiting in memory."""
-    pool = ThreadPoolExecutor(workers)
-    waiting: deque[tuple[Utterance, Future[_Result]]] = deque()
-    try:
-        for utterance in corpus:
-            waiting.append((utterance, pool.submit(_one, utterance, config)))
-            if len(waiting) >= 4 * workers:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _one(utterance: Utterance, config: FeatureConfig) -> _Result:
+def _features_of(utterance: Utterance, config: FeatureConfig) -> _Result:
     try:
         audio = read_audio(utterance)
     except AudioError as error:

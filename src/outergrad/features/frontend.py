@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import kaldi_native_fbank
 import numpy as np
 
-from outergrad.arrays import Float32Array
+from outergrad.arrays import Float32Array, Float64Array
 from outergrad.errors import InputError
 
 # Kaldi's features expect 16-bit sample values; ours have full scale 1.
@@ -21,7 +20,7 @@ _CHUNK = 16_000
 class FrameConfig:
     """How the signal is cut into frames and warped to the mel scale.
 
-    No dither: features of the same audio must be the same bits.
+    There is no dither: features of the same audio must be the same bits.
     """
 
     frame_length_ms: float = 25.0
@@ -32,6 +31,10 @@ class FrameConfig:
     """Lower edge of the lowest mel filter, in Hz."""
     preemphasis: float = 0.97
     """Coefficient of the pre-emphasis filter x[n] − c · x[n−1]."""
+    energy_floor: float = 1.0
+    """Smallest mel energy, in units of squared 16-bit sample values; 0 is Kaldi's 2^−23. The
+    default is below the noise of a microphone, and keeps digital silence (runs of zeros) from
+    lying far outside all other frames, for which Kaldi adds random dither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +57,11 @@ class MfccConfig(FrameConfig):
     """Mel-frequency cepstra; the defaults are those of Kaldi's ``mfcc.conf``."""
 
     num_ceps: int = 13
-    """Number of cepstra, C0 included."""
+    """Number of cepstra, C0 included (C0, not log energy, comes first)."""
     num_bins: int = 23
     """Number of mel filters."""
     high_freq: float = 0.0
     """Upper edge of the highest mel filter, in Hz; 0 or less counts from half the rate."""
-    use_energy: bool = False
-    """Whether log energy replaces C0."""
     cepstral_lifter: float = 22.0
     """Liftering constant."""
 
@@ -83,7 +84,7 @@ def compute_features(samples: Float32Array, rate: int, config: FeatureConfig) ->
 def filterbank(
     samples: Float32Array, rate: int, config: FilterbankConfig | None = None
 ) -> Float32Array:
-    """Log-mel filterbank energies: log max(Σ_k |X_t(k)|² m_b(k), 2^−23), natural logarithm.
+    """Log-mel filterbank energies: log max(Σ_k |X_t(k)|² m_b(k), floor), natural logarithm.
 
     Only frames that lie wholly inside the signal (Kaldi's ``snip-edges``).
 
@@ -100,14 +101,14 @@ def filterbank(
     """
     config = config or FilterbankConfig()
     _validate(samples, rate, config)
-    options = kaldi_native_fbank.FbankOptions()
-    _set_frames(options, rate, config)
-    options.use_energy = False
-    return _run(kaldi_native_fbank.OnlineFbank(options), samples, rate, config.dim)
+    return _log_mel(samples, rate, config)
 
 
 def mfcc(samples: Float32Array, rate: int, config: MfccConfig | None = None) -> Float32Array:
-    """Mel-frequency cepstral coefficients, liftered (Davis and Mermelstein, 1980).
+    """Mel-frequency cepstral coefficients (Davis and Mermelstein, 1980).
+
+    c_t(k) = (1 + L/2 sin(πk/L)) √(2/B) Σ_b cos(πk(b + ½)/B) log-mel_t(b), with √(1/B) for k = 0.
+    Equal to Kaldi's where the energy floor is not met.
 
     Args:
         samples: float32 `[samples]`, full scale ±1, finite.
@@ -126,12 +127,8 @@ def mfcc(samples: Float32Array, rate: int, config: MfccConfig | None = None) -> 
         raise InputError(
             f"num_ceps must be between 1 and num_bins ({config.num_bins}), not {config.num_ceps}"
         )
-    options = kaldi_native_fbank.MfccOptions()
-    _set_frames(options, rate, config)
-    options.num_ceps = config.num_ceps
-    options.use_energy = config.use_energy
-    options.cepstral_lifter = config.cepstral_lifter
-    return _run(kaldi_native_fbank.OnlineMfcc(options), samples, rate, config.dim)
+    cepstra = _log_mel(samples, rate, config) @ _cepstral_transform(config)
+    return cepstra.astype(np.float32)
 
 
 def deltas(features: Float32Array, order: int = 2, window: int = 2) -> Float32Array:
@@ -196,7 +193,7 @@ def windows_of(rows: Float32Array, width: int) -> Float32Array:
 
 
 def _validate(samples: Float32Array, rate: int, config: FeatureConfig) -> None:
-    """Refuse what would make kaldi-native-fbank abort the process."""
+    """Refuse what kaldi-native-fbank would refuse with less to say, or not at all."""
     if samples.ndim != 1 or samples.dtype != np.float32:
         raise InputError(
             f"samples must be float32 [samples], not {samples.dtype} {list(samples.shape)}"
@@ -211,6 +208,8 @@ def _validate(samples: Float32Array, rate: int, config: FeatureConfig) -> None:
         )
     if not 0.0 <= config.preemphasis <= 1.0:
         raise InputError(f"preemphasis must be between 0 and 1, not {config.preemphasis}")
+    if not 0.0 <= config.energy_floor < math.inf:
+        raise InputError(f"energy_floor must be finite and not negative: {config.energy_floor}")
     nyquist = rate / 2
     high = config.high_freq if config.high_freq > 0 else nyquist + config.high_freq
     if not 0 <= config.low_freq < high <= nyquist:
@@ -240,7 +239,8 @@ def _mel(frequency: float) -> float:
     return 1127.0 * math.log1p(frequency / 700.0)
 
 
-def _set_frames(options: Any, rate: int, config: FeatureConfig) -> None:
+def _log_mel(samples: Float32Array, rate: int, config: FeatureConfig) -> Float32Array:
+    options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.samp_freq = rate
     options.frame_opts.frame_length_ms = config.frame_length_ms
     options.frame_opts.frame_shift_ms = config.frame_shift_ms
@@ -250,14 +250,28 @@ def _set_frames(options: Any, rate: int, config: FeatureConfig) -> None:
     options.mel_opts.num_bins = config.num_bins
     options.mel_opts.low_freq = config.low_freq
     options.mel_opts.high_freq = config.high_freq
-
-
-def _run(computer: Any, samples: Float32Array, rate: int, dim: int) -> Float32Array:
+    options.use_energy = False
+    computer = kaldi_native_fbank.OnlineFbank(options)
     for begin in range(0, len(samples), _CHUNK):
         chunk = samples[begin : begin + _CHUNK] * np.float32(_FULL_SCALE)
         computer.accept_waveform(rate, chunk.tolist())
     computer.input_finished()
-    features = np.empty((computer.num_frames_ready, dim), dtype=np.float32)
+    features = np.empty((computer.num_frames_ready, config.num_bins), dtype=np.float32)
     for t in range(len(features)):
         features[t] = computer.get_frame(t)
+    if config.energy_floor > 0:
+        np.maximum(features, np.float32(math.log(config.energy_floor)), out=features)
     return features
+
+
+def _cepstral_transform(config: MfccConfig) -> Float64Array:
+    """Discrete cosine transform and liftering, float64 `[num_bins, num_ceps]`."""
+    order = np.arange(config.num_ceps)
+    bins = np.arange(config.num_bins) + 0.5
+    transform = np.cos(np.pi / config.num_bins * np.outer(bins, order))
+    transform *= np.sqrt(2.0 / config.num_bins)
+    transform[:, 0] = np.sqrt(1.0 / config.num_bins)
+    if config.cepstral_lifter > 0:
+        lifter = config.cepstral_lifter
+        transform *= 1.0 + 0.5 * lifter * np.sin(np.pi * order / lifter)
+    return transform
