@@ -1,0 +1,390 @@
+"""The sections of the page. Each is markup, or a sentence on why there is nothing to show."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from outergrad.report import figures
+from outergrad.report.curves import (
+    AGES,
+    Curve,
+    age_summary,
+    ages,
+    ce_curves,
+    sequence_curves,
+)
+from outergrad.report.findings import (
+    Comparison,
+    Visits,
+    comparisons,
+    frame_counts,
+    scores,
+    stage_seconds,
+    visits,
+)
+from outergrad.report.formatting import (
+    NBSP,
+    clean,
+    count,
+    described,
+    duration,
+    fixed,
+    probability,
+    short_name,
+    signed,
+    significant,
+)
+from outergrad.report.html import Markup, csv_link, element, join, table
+from outergrad.report.run import Run
+from outergrad.report.tables import COLUMNS, by_language_model, wer_rows
+
+_EXAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A section that is left out, and why."""
+
+    why: str
+
+
+Section = Callable[[Run], Markup | Missing]
+
+
+def word_error(run: Run) -> Markup | Missing:
+    """Test set: table and figure of word errors, and the comparison of the systems."""
+    scored = scores(run.results)
+    if not scored:
+        return Missing("Word error: no system has been scored on the test set.")
+    groups = []
+    for lm, group in by_language_model(run.results).items():
+        best = min(score.wer for score in group)
+        rows = []
+        for score in group:
+            name, rate, *rest = wer_rows(score)
+            cell = element("span", rate, class_="best") if score.wer == best else rate
+            rows.append([name, cell, *rest])
+        groups.append((f"{lm} language model", rows))
+    data = csv_link(
+        "word-error",
+        ("system", "lm", "wer", "low", "high", "sub", "ins", "del", "words", "lm_weight"),
+        (
+            (s.system, s.lm, s.wer, s.low, s.high, s.substitutions, s.insertions, s.deletions,
+             s.words, s.lm_weight)
+            for s in scored
+        ),
+    )  # fmt: skip
+    return _section(
+        "Word error on the test set",
+        join(element("p", _compared(pair)) for pair in comparisons(run.results)),
+        table(COLUMNS, groups, "Word error of each system on the test set"),
+        _figure(
+            run,
+            lambda width: figures.wer_figure(scored, width),
+            "Word error on the test set; bars are 95 % bootstrap intervals over utterances. "
+            "Intervals of two systems may overlap although the systems differ: the same "
+            "utterances are hard for both, which the matched-pairs test takes into account.",
+            data,
+        ),
+    )
+
+
+def frame_training(run: Run) -> Markup | Missing:
+    """CE training: cross-entropy and frame error by epoch."""
+    curves = [c for c in ce_curves(run) if c.has("train_ce", "heldout_ce", "heldout_frame_error")]
+    if not curves:
+        return Missing("CE training: no epoch has been recorded.")
+    names = ("train_ce", "heldout_ce", "heldout_frame_error", "rate")
+    return _section(
+        "Frame training (CE)",
+        *(
+            _figure(
+                run,
+                lambda width, curve=curve: figures.ce_figure(curve, width),  # type: ignore[misc]
+                f"Stage {clean(curve.stage)}: cross-entropy per frame in training and on held-out "
+                "data. Dotted rules mark changes of the learning rate.",
+                _curve_csv(curve, "epoch", names),
+            )
+            for curve in curves
+        ),
+    )
+
+
+def sequence_training(run: Run) -> Markup | Missing:
+    """Sequence training: criterion and held-out word error over time; frame error."""
+    curves = [c for c in sequence_curves(run) if c.has("criterion", "wer", "frame_error")]
+    if not curves:
+        return Missing("Sequence training: no evaluation has been recorded.")
+    parts: list[Markup] = []
+    for curve in curves:
+        csv = _curve_csv(curve, "seconds", ("updates", "criterion", "wer", "frame_error", "rate"))
+        stage = f"Stage {clean(curve.stage)}"
+        if curve.has("wer"):
+            parts.append(element("p", _course(curve)))
+        if curve.has("criterion", "wer"):
+            parts.append(
+                _figure(
+                    run,
+                    lambda width, curve=curve: figures.sequence_figure(curve, width),  # type: ignore[misc]
+                    f"{stage}: criterion and word error on held-out data, decoded with the "
+                    "training language model. Dotted rules mark changes of the learning rate.",
+                    csv,
+                )
+            )
+        if curve.has("frame_error"):
+            parts.append(
+                _figure(
+                    run,
+                    lambda width, curve=curve: figures.sequence_figure(  # type: ignore[misc]
+                        curve, width, ("frame_error",)
+                    ),
+                    f"{stage}: frame error on held-out data. Sequence training optimizes word "
+                    "strings, and frame error may well rise while word error falls.",
+                    csv,
+                )
+            )
+    return _section("Sequence training (MMI)", *parts)
+
+
+def staleness(run: Run) -> Markup | Missing:
+    """Ages of the outer and the inner gradients when they were pushed."""
+    recorded = ages(run)
+    summary = age_summary(run, recorded)
+    if not summary:
+        return Missing("Staleness: no push has been recorded.")
+    rows = []
+    for gradient in ("outer", "inner"):
+        cells = [
+            significant(value)
+            for unit in ("updates", "seconds")
+            for value in summary.get((gradient, unit), (None, None))
+        ]
+        rows.append([f"{gradient} gradient", *cells])
+    head = ("Age", "updates, median", "95th percentile", "seconds, median", "95th percentile")
+    parts = [table(head, [(None, rows)], "Age of the outer and the inner gradients")]
+    if recorded:
+        parts.append(
+            _figure(
+                run,
+                lambda width: figures.ages_figure(recorded, summary, width),
+                "Share of the pushes (%) by the age of their gradients. Solid rule: median; "
+                "dashed: 95th percentile. Gradients beyond the 99th percentile are counted in "
+                "the last bar.",
+                csv_link(
+                    "staleness",
+                    ("gradient", "unit", "from", "to", "share_percent"),
+                    (
+                        (gradient, unit, edges[i], edges[i + 1], share)
+                        for gradient, unit in AGES
+                        if (gradient, unit) in recorded
+                        for shares, edges in [
+                            figures.age_histogram(recorded[gradient, unit], unit == "updates")
+                        ]
+                        for i, share in enumerate(shares)
+                    ),
+                ),
+            )
+        )
+    return _section(
+        "Staleness",
+        element(
+            "p",
+            "How old a gradient was when it reached the parameters: for the outer gradient, "
+            "since its decoder fetched the parameters; for the inner gradient, since the replica "
+            "did.",
+        ),
+        *parts,
+    )
+
+
+def frames(run: Run) -> Markup | Missing:
+    """What became of the frames of the outer gradients."""
+    counts = frame_counts(run)
+    if counts is None:
+        return Missing("Frames: no outer gradient has been recorded.")
+    other = counts.total - counts.kept - counts.cancelled - counts.rejected
+    kinds = [
+        ("kept", counts.kept, "Kept", "sent through the DNN"),
+        ("cancelled", counts.cancelled, "Cancelled", "numerator and denominator agree"),
+        ("rejected", counts.rejected, "Rejected", "denominator misses the reference state"),
+    ]
+    if other > 0:
+        kinds.append(("other", other, "Other", "in utterances without an outer gradient"))
+    shares = {kind: 100.0 * frames / counts.total for kind, frames, _, _ in kinds}
+    bar = (
+        element("span", class_=kind, style=f"flex:{share:.4f} 0 0")
+        for kind, share in shares.items()
+        if share > 0
+    )
+    rows = [
+        [
+            join([element("span", class_=f"swatch {kind}"), label]),
+            count(frames),
+            f"{fixed(shares[kind])}{NBSP}%",
+            element("span", note),
+        ]
+        for kind, frames, label, note in kinds
+    ]
+    label = ", ".join(f"{label} {shares[kind]:.1f} %" for kind, _, label, _ in kinds)
+    data = csv_link("frames", ("frames", "count"), [(kind, frames) for kind, frames, _, _ in kinds])
+    return _section(
+        "Frames",
+        element("p", "What became of the frames of the outer gradients, over all visits."),
+        element(
+            "figure",
+            element("div", *bar, class_="shares", role="img", aria_label=label),
+            table(("", "Frames", "Share", ""), [(None, rows)], "Frames kept, cancelled, rejected"),
+            _caption(run, f"{count(counts.total)} frames.", data),
+        ),
+    )
+
+
+def utterances(run: Run) -> Markup | Missing:
+    """Visits, and each failed one with its reason."""
+    seen = visits(run)
+    if seen is None:
+        return Missing("Utterances: no visit has been recorded.")
+    parts = [element("p", _visited(seen))]
+    if seen.failed:
+        rows = []
+        for reason, failures in seen.failed.items():
+            ids = seen.examples.get(reason, ())
+            shown = ", ".join(ids[:_EXAMPLES]) + (", …" if len(ids) > _EXAMPLES else "")
+            rows.append([reason, count(failures), element("span", shown)])
+        parts.append(
+            table(("Reason", "Visits", "Utterances"), [(None, rows)], "Failed visits by reason")
+        )
+    return _section("Utterances", *parts)
+
+
+def stage_times(run: Run) -> Markup | Missing:
+    """How long each stage took."""
+    seconds = stage_seconds(run.results)
+    total = sum(seconds.values())
+    if total <= 0:
+        return Missing("Time: no stage has been timed.")
+    longest = max(seconds.values())
+    rows = [
+        [
+            stage,
+            duration(spent),
+            f"{fixed(100 * spent / total, 0)}{NBSP}%",
+            element("span", class_="bar", style=f"width:{100 * spent / longest:.2f}%"),
+        ]
+        for stage, spent in seconds.items()
+    ]
+    data = csv_link("time", ("stage", "seconds"), seconds.items())
+    return _section(
+        "Time",
+        element(
+            "figure",
+            table(("Stage", "Time", "Share", ""), [(None, rows)], "Time of each stage"),
+            _caption(run, f"Wall-clock time, {duration(total)} in all.", data),
+        ),
+    )
+
+
+def configuration(run: Run) -> Markup | Missing:
+    """The resolved configuration, folded away."""
+    if run.configuration is None:
+        return Missing("Configuration: the run directory holds no config.toml.")
+    return _section(
+        "Configuration",
+        element(
+            "details",
+            element("summary", "Every setting of this run"),
+            element("pre", element("code", run.configuration)),
+        ),
+    )
+
+
+SECTIONS: tuple[Section, ...] = (
+    word_error,
+    frame_training,
+    sequence_training,
+    staleness,
+    frames,
+    utterances,
+    stage_times,
+    configuration,
+)
+"""The sections in the order of the page."""
+
+
+def _section(title: str, *parts: Markup) -> Markup:
+    return element("section", element("h2", title), *parts)
+
+
+def _figure(run: Run, paint: Callable[[int], str], caption: str, data: Markup) -> Markup:
+    return element(
+        "figure",
+        element("div", Markup(paint(figures.WIDE)), class_="wide-figure"),
+        element("div", Markup(paint(figures.NARROW)), class_="narrow", aria_hidden="true"),
+        _caption(run, caption, data),
+    )
+
+
+def _caption(run: Run, text: str, data: Markup) -> Markup:
+    download = element("span", f" {NBSP}", data, class_="download")
+    return element("figcaption", text, " ", provenance(run), download)
+
+
+def provenance(run: Run) -> str:
+    """Which engine, seed, data and configuration made a figure, as far as the run says."""
+    named = (("engine", "Engine"), ("seed", "seed"), ("data", "data"), ("digest", "configuration"))
+    known = [f"{label} {described(run.results[key])}" for key, label in named if key in run.results]
+    return ", ".join(known) + "." if known else "Engine, seed, data and configuration not recorded."
+
+
+def _curve_csv(curve: Curve, axis: str, names: Sequence[str]) -> Markup:
+    columns = [curve.position, *(curve.values[name] for name in names)]
+    rows: Iterable[Sequence[object]] = (
+        [None if value != value else float(value) for value in row]
+        for row in zip(*columns, strict=True)
+    )
+    return csv_link(f"{clean(curve.stage)}-training", (axis, *names), rows)
+
+
+def _compared(pair: Comparison) -> str:
+    before, after = pair.first, pair.second
+    change = "" if pair.relative is None else f", {signed(pair.relative)}{NBSP}% relative"
+    p = "not tested" if pair.p is None else probability(pair.p)
+    return (
+        f"{clean(pair.lm)}: {short_name(after.system)} − {short_name(before.system)} = "
+        f"{signed(after.wer - before.wer, 1)} points{change}; matched-pairs test: {p}."
+    )
+
+
+def _course(curve: Curve) -> str:
+    """How held-out word error went, in words."""
+    times, rates = curve.points("wer")
+    best = int(rates.argmin())
+    changes = len(curve.changes("rate"))
+    divided = (
+        "The learning rate was not changed."
+        if changes == 0
+        else f"The learning rate was changed {'once' if changes == 1 else f'{changes} times'}."
+    )
+    return (
+        f"Held-out word error: {fixed(float(rates[0]))}{NBSP}% at the first evaluation, "
+        f"{fixed(float(rates[-1]))}{NBSP}% at the last; lowest {fixed(float(rates[best]))}{NBSP}% "
+        f"after {duration(float(times[best]))}. {divided}"
+    )
+
+
+def _visited(seen: Visits) -> str:
+    text = f"{count(seen.total)} visits"
+    if seen.utterances is not None and seen.fewest is not None and seen.most is not None:
+        each = (
+            f"{count(seen.fewest)}"
+            if seen.fewest == seen.most
+            else f"{count(seen.fewest)} to {count(seen.most)}"
+        )
+        text += f" to {count(seen.utterances)} utterances, {each} each"
+    failures = sum(seen.failed.values())
+    if not failures:
+        return f"{text}. None failed."
+    share = f" ({fixed(100 * failures / seen.total)}{NBSP}%)" if seen.total else ""
+    return (
+        f"{text}. {count(failures)}{share} failed and gave no outer gradient; "
+        "their reasons are below."
+    )

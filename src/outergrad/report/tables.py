@@ -1,0 +1,92 @@
+"""The WER table: for the terminal and as plain text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from outergrad.report.findings import Score, scores
+from outergrad.report.formatting import clean, count, fixed, significant, system_name
+
+COLUMNS = ("System", "WER %", "95 % interval", "Sub", "Ins", "Del", "Words", "LM weight", "Penalty")
+"""Columns of the WER table; rates are in %, the others are counts of words and decoding weights."""
+
+
+def wer_rows(score: Score) -> tuple[str, ...]:
+    """The cells of one system, in the order of `COLUMNS`."""
+    interval = (
+        "–"
+        if score.low is None or score.high is None
+        else f"{fixed(score.low)} – {fixed(score.high)}"
+    )
+    return (
+        system_name(score.system),
+        fixed(score.wer),
+        interval,
+        count(score.substitutions),
+        count(score.insertions),
+        count(score.deletions),
+        count(score.words),
+        significant(score.lm_weight),
+        significant(score.insertion_penalty),
+    )
+
+
+def by_language_model(results: Mapping[str, Any]) -> dict[str, list[Score]]:
+    """The scores under each language model, weakest model first."""
+    groups: dict[str, list[Score]] = {}
+    for score in scores(results):
+        groups.setdefault(clean(score.lm), []).append(score)
+    return groups
+
+
+def wer_table(results: Mapping[str, Any]) -> Table:
+    """The WER table for the terminal.
+
+    Args:
+        results: contents of results.json.
+
+    Returns:
+        Systems × language models with sub/ins/del; the lowest word error of each model is bold.
+        Names are shown as they are, never read as markup.
+    """
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for index, title in enumerate(COLUMNS):
+        table.add_column(title, justify="right" if index else "left", no_wrap=True)
+    for number, (lm, group) in enumerate(by_language_model(results).items()):
+        if number:
+            table.add_row()
+        table.add_row(Text(f"{lm} language model", style="dim"))
+        best = min(score.wer for score in group)
+        for score in group:
+            style = "bold" if score.wer == best else ""
+            table.add_row(*(Text(cell, style=style) for cell in wer_rows(score)))
+    return table
+
+
+def plain_wer_table(results: Mapping[str, Any]) -> str:
+    """The WER table as plain text, for logs and for files.
+
+    Args:
+        results: contents of results.json.
+
+    Returns:
+        Aligned columns, one line a system; empty if nothing was scored.
+    """
+    rows: list[tuple[str, ...]] = []
+    for lm, group in by_language_model(results).items():
+        rows += [("", *wer_rows(score)) for score in group]
+        rows[-len(group)] = (lm, *rows[-len(group)][1:])
+    if not rows:
+        return ""
+    rows.insert(0, ("LM", *COLUMNS))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if i < 2 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines) + "\n"
