@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from outergrad.corpus.lexicon import SILENCE_PHONE, Lexicon
 from outergrad.errors import InputError
 
-if TYPE_CHECKING:
-    from outergrad.corpus.lexicon import Lexicon
-
-SILENCE_NAME = "SIL"
 SILENCE = 1
 
 
@@ -32,8 +28,8 @@ class PhoneTable:
     _ids: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.names or self.names[0] != SILENCE_NAME:
-            raise InputError(f"phone 1 must be {SILENCE_NAME!r}, found {self.names[:1]}")
+        if not self.names or self.names[0] != SILENCE_PHONE:
+            raise InputError(f"phone 1 must be {SILENCE_PHONE!r}, found {self.names[:1]}")
         ids = {name: position + 1 for position, name in enumerate(self.names)}
         if len(ids) != len(self.names):
             twice = sorted({name for name in self.names if self.names.count(name) > 1})
@@ -45,7 +41,7 @@ class PhoneTable:
     @classmethod
     def from_lexicon(cls, lexicon: Lexicon) -> PhoneTable:
         """Silence first, then the phones of `lexicon` in sorted order."""
-        return cls((SILENCE_NAME, *(p for p in lexicon.phones if p != SILENCE_NAME)))
+        return cls((SILENCE_PHONE, *(p for p in lexicon.phones if p != SILENCE_PHONE)))
 
     @property
     def silence(self) -> int:
