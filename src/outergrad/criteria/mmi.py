@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from outergrad.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
 from outergrad.errors import InputError
 from outergrad.jit import kernel
+from outergrad.lattice.occupancies import Occupancies
 
 # Occupancies of a frame must sum to 1 on both sides up to this. They are sums of up to some
 # thousand float32 values (relative error 6e-8 each) out of a log-domain recursion over up to some
@@ -19,26 +19,6 @@ from outergrad.jit import kernel
 ROW_SUM_TOLERANCE = 1e-4
 
 _KEPT, _CANCELLED, _REJECTED = 0, 1, 2
-
-
-class Occupancies(Protocol):
-    """State occupancies of an utterance, sparse per frame, as lattices give them."""
-
-    @property
-    def log_z(self) -> float:
-        """Log of the summed weight of all paths, scaled acoustic scores."""
-
-    @property
-    def offsets(self) -> Int64Array:
-        """int64 ``[frames + 1]``: entries of frame t are ``offsets[t]:offsets[t + 1]``."""
-
-    @property
-    def pdf(self) -> Int32Array:
-        """int32 ``[entries]``."""
-
-    @property
-    def value(self) -> Float64Array | Float32Array:
-        """``[entries]``: gamma; each frame sums to one."""
 
 
 class Sum(StrEnum):
@@ -92,9 +72,9 @@ def mmi(
         denominator_sum: what the denominator sums over.
 
     Returns:
-        The outer gradient; a failure (`reason` set) when a side is empty ("numerator impossible",
-        "denominator impossible") or when occupancies are not finite or do not sum to one
-        ("occupancies do not sum to one"), so that no such thing ever reaches parameters.
+        The outer gradient; a failure (`reason` set) when a side is empty ("numerator-impossible",
+        "denominator-impossible") or when occupancies are not finite or do not sum to one
+        ("occupancies-off"), so that no such thing ever reaches parameters.
 
     Raises:
         InputError: the sums are of different kinds, or the sides have different lengths.
@@ -107,30 +87,30 @@ def mmi(
             f"MMI: the numerator sums over {numerator_sum}, the denominator over "
             f"{denominator_sum}; their difference is no gradient (alignments drift), use one kind"
         )
-    num_frames = len(numerator.offsets) - 1
-    if len(denominator.offsets) - 1 != num_frames:
+    num_frames = numerator.num_frames
+    if denominator.num_frames != num_frames:
         raise InputError(
             f"MMI: utterance {utterance}: the numerator has {num_frames} frames, "
-            f"the denominator {len(denominator.offsets) - 1}"
+            f"the denominator {denominator.num_frames}"
         )
     if not math.isfinite(numerator.log_z):
-        return OuterGradient.failure(utterance, num_frames, "numerator impossible")
+        return OuterGradient.failure(utterance, num_frames, "numerator-impossible")
     if not math.isfinite(denominator.log_z):
-        return OuterGradient.failure(utterance, num_frames, "denominator impossible")
+        return OuterGradient.failure(utterance, num_frames, "denominator-impossible")
     num_pdfs = 1 + max(int(side.pdf.max(initial=0)) for side in (numerator, denominator))
     fates, lengths, pdfs, values = _differences(
         numerator.offsets,
         numerator.pdf,
-        numerator.value.astype(np.float64, copy=False),
+        numerator.value,
         denominator.offsets,
         denominator.pdf,
-        denominator.value.astype(np.float64, copy=False),
+        denominator.value,
         num_pdfs,
         config.rejection,
         config.cancellation,
     )
     if len(fates) < num_frames:
-        return OuterGradient.failure(utterance, num_frames, "occupancies do not sum to one")
+        return OuterGradient.failure(utterance, num_frames, "occupancies-off")
     kept = np.flatnonzero(fates == _KEPT)
     offsets = np.zeros(len(kept) + 1, dtype=np.int64)
     np.cumsum(lengths[kept], out=offsets[1:])

@@ -58,7 +58,7 @@ def inner_gradient(
     training = module.training
     module.eval()
     try:
-        with autocast(precision):
+        with torch.enable_grad(), autocast(precision):
             logits = module(torch.from_numpy(x))
         parameters = tuple(module.parameters())
         gradients = torch.autograd.grad(

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+import torch
+
+from outergrad.errors import InputError
+from outergrad.gradient.inner import dense_rows, inner_gradient
+from outergrad.nnet.dnn import DnnConfig, build
+from outergrad.nnet.parameters import ParameterLayout, flatten
+from outergrad.randomness import rng
+
+CONFIG = DnnConfig(input_dim=5, hidden_layers=2, hidden_units=6, num_pdfs=4, activation="sigmoid")
+OFFSETS = np.array([0, 2, 5, 7], dtype=np.int64)
+PDFS = np.array([0, 2, 1, 2, 3, 3, 0], dtype=np.int32)
+VALUES = np.array([0.7, -0.7, -0.2, 0.5, -0.3, 1.0, -1.0], dtype=np.float32)
+
+
+def inputs(num_frames=3, dim=5):
+    return rng(4, "x").standard_normal((num_frames, dim), dtype=np.float32)
+
+
+def auxiliary(layout, vector, x, outer):
+    """F-hat of Eq. 3 in float64 numpy: sum of outer gradient times log posterior."""
+    hidden = x.astype(np.float64)
+    for index in range(CONFIG.hidden_layers):
+        weight = vector[layout.tensor_slice(f"hidden.{index}.weight")].reshape(6, -1)
+        bias = vector[layout.tensor_slice(f"hidden.{index}.bias")]
+        hidden = 1.0 / (1.0 + np.exp(-(hidden @ weight.T + bias)))
+    weight = vector[layout.tensor_slice("output.weight")].reshape(4, 6)
+    logits = hidden @ weight.T + vector[layout.tensor_slice("output.bias")]
+    log_posteriors = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return float((outer * log_posteriors).sum())
+
+
+def finite_differences(layout, vector, x, outer, step=1e-6):
+    gradient = np.empty(len(vector))
+    for i in range(len(vector)):
+        up, down = vector.copy(), vector.copy()
+        up[i] += step
+        down[i] -= step
+        gradient[i] = auxiliary(layout, up, x, outer) - auxiliary(layout, down, x, outer)
+    return gradient / (2 * step)
+
+
+def test_inner_gradient_is_the_ascent_direction_of_the_auxiliary_function():
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    x = inputs()
+    gradient = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES)
+    outer = dense_rows(OFFSETS, PDFS, VALUES, 4).astype(np.float64)
+    expected = finite_differences(layout, flatten(module).astype(np.float64), x, outer)
+    # float32 back-propagation against float64 differences good to about 1e-9.
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+    assert np.abs(expected).max() > 0.1, "the comparison must be about something"
+
+
+def test_inner_gradients_of_frames_add_up():
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    x = inputs()
+    whole = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES)
+    parts = np.zeros_like(whole)
+    for k in range(3):
+        entries = slice(OFFSETS[k], OFFSETS[k + 1])
+        offsets = np.array([0, OFFSETS[k + 1] - OFFSETS[k]])
+        parts += inner_gradient(
+            module, layout, x[k : k + 1], offsets, PDFS[entries], VALUES[entries]
+        )
+    np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-6)  # float32 sums reordered
+
+
+def test_dropout_and_mode_do_not_matter():
+    module = build(CONFIG, seed=3)
+    dropping = build(DnnConfig(5, 2, 6, 4, "sigmoid", dropout=0.5), seed=3).train()
+    layout = ParameterLayout.of(module)
+    np.testing.assert_array_equal(
+        inner_gradient(dropping, layout, inputs(), OFFSETS, PDFS, VALUES),
+        inner_gradient(module, layout, inputs(), OFFSETS, PDFS, VALUES),
+    )
+    assert dropping.training
+    assert all(parameter.grad is None for parameter in dropping.parameters())
+
+
+def test_bfloat16_points_the_same_way():
+    config = DnnConfig(input_dim=40, hidden_layers=2, hidden_units=64, num_pdfs=4)
+    module = build(config, seed=3)
+    layout = ParameterLayout.of(module)
+    x = inputs(3, 40)
+    exact = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES)
+    rough = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, precision="bfloat16")
+    assert rough.dtype == np.float32
+    cosine = exact @ rough / (np.linalg.norm(exact) * np.linalg.norm(rough))
+    assert 0.999 < cosine <= 1.0 + 1e-6  # 8 bits of mantissa: errors of some 0.4 % per value
+
+
+def test_dense_rows_by_hand():
+    np.testing.assert_array_equal(
+        dense_rows(OFFSETS, PDFS, VALUES, 4),
+        np.array([[0.7, 0, -0.7, 0], [0, -0.2, 0.5, -0.3], [-1, 0, 0, 1]], dtype=np.float32),
+    )
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "message"),
+    [(1, -0.6, "row 0 sums to 0.1"), (5, np.nan, "row 2 sums to nan"), (3, np.inf, "row 1")],
+)
+def test_rows_that_do_not_sum_to_zero_never_reach_the_network(position, value, message):
+    values = VALUES.copy()
+    values[position] = value
+    with pytest.raises(InputError, match=message):
+        dense_rows(OFFSETS, PDFS, values, 4)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "pdfs", "message"),
+    [
+        (OFFSETS, PDFS + 1, "pdf_ids must be in"),
+        (OFFSETS, PDFS - 1, "pdf_ids must be in"),
+        (OFFSETS + 1, PDFS, "offsets"),
+        (OFFSETS[::-1].copy(), PDFS, "offsets"),
+        (OFFSETS[:-1], PDFS, "offsets"),
+        (np.zeros(0, np.int64), PDFS, "offsets"),
+    ],
+)
+def test_malformed_rows_are_refused(offsets, pdfs, message):
+    with pytest.raises(InputError, match=message):
+        dense_rows(offsets, pdfs, VALUES, 4)
+
+
+def test_inputs_must_fit_the_rows():
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    with pytest.raises(InputError, match="3 rows of outer gradient for inputs"):
+        inner_gradient(module, layout, inputs(2), OFFSETS, PDFS, VALUES)
+
+
+def test_gradients_do_not_depend_on_torch_defaults_of_grad_mode():
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    expected = inner_gradient(module, layout, inputs(), OFFSETS, PDFS, VALUES)
+    with torch.no_grad():
+        got = inner_gradient(module, layout, inputs(), OFFSETS, PDFS, VALUES)
+    np.testing.assert_array_equal(got, expected)
