@@ -92,6 +92,7 @@ def train_ce(
     config: CeConfig,
     *,
     seed: int,
+    held_out_source: FrameSource | None = None,
     state: Path | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
     on_frames: Callable[[int, int], None] | None = None,
@@ -110,6 +111,7 @@ def train_ce(
         held_out: ids to measure on; of other speakers if possible.
         config: how to train.
         seed: decides the order of frames and dropout.
+        held_out_source: stacked features of the held-out utterances; None: those of `source`.
         state: directory to keep the state in after each epoch; if it holds the state of this very
             training, training goes on from there and ends with the same bits.
         on_epoch: called with each epoch's record as it is made.
@@ -125,11 +127,12 @@ def train_ce(
     config.check()
     num_pdfs = module.config.num_pdfs
     frames = FrameSet.of(source, targets, training, num_pdfs)
-    FrameSet.of(source, targets, held_out, num_pdfs)  # checks the held-out side, too
+    held_out_source = held_out_source or source
+    FrameSet.of(held_out_source, targets, held_out, num_pdfs)  # checks the held-out side, too
     if not frames.num_frames or not held_out:
         raise InputError("CE: training needs frames, and held-out utterances to stop by")
     with _threads(config.threads):
-        trainer = _Trainer(module, source, targets, frames, held_out, config, seed)
+        trainer = _Trainer(module, source, targets, frames, held_out_source, held_out, config, seed)
         current = None if state is None else read_state(state, trainer.fingerprint)
         if current is None:
             current = trainer.initial()
@@ -167,6 +170,7 @@ class _Trainer:
         source: FrameSource,
         targets: Mapping[str, Int32Array],
         frames: FrameSet,
+        held_out_source: FrameSource,
         held_out: Sequence[str],
         config: CeConfig,
         seed: int,
@@ -175,6 +179,7 @@ class _Trainer:
         self.source = source
         self.targets = targets
         self.frames = frames
+        self.held_out_source = held_out_source
         self.held_out = held_out
         self.config = config
         self.seed = seed
@@ -204,7 +209,7 @@ class _Trainer:
 
     def initial(self) -> CeState:
         """State before the first epoch: the parameters at hand are the best so far."""
-        score = frame_score(self.module, self.source, self.targets, self.held_out)
+        score = frame_score(self.module, self.held_out_source, self.targets, self.held_out)
         vector = flatten(self.module)
         return CeState(
             epoch=0,
@@ -249,7 +254,7 @@ class _Trainer:
             )
         score = FrameScore()
         if not diverged:
-            score = frame_score(self.module, self.source, self.targets, self.held_out)
+            score = frame_score(self.module, self.held_out_source, self.targets, self.held_out)
         record = EpochRecord(epoch, train_ce, score.cross_entropy, score.error_rate, state.rate)
         better = score.cross_entropy < state.best_ce
         if not better:  # nan included
