@@ -20,7 +20,8 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         hvernig er færðin á {heath},
         er {closed} á {heath} {when_now?},
         sjást norðurljósin {where} {when},
-        hversu hvasst er {where} {when_now?}
+        hversu hvasst er {where} {when_now?},
+        {place_nom} veður {when?}
         """
     ),
     "navigation": entries(
@@ -62,6 +63,7 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         hvað eru margir dagar til {holiday_gen},
         hvenær {holiday_is} {year?},
         hvaða dagur er {day_question},
+        er {weekday_nom} í dag,
         færðu {event_acc} yfir á {weekday_acc}
         """
     ),
@@ -172,7 +174,8 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         hvað heitir {relation} {name_gen},
         hvenær dó {famous},
         hvaða mál er talað {abroad_in},
-        hvað er frægast {abroad_in}
+        hvað er frægast {abroad_in},
+        {abroad_nom} {fact}
         """
     ),
     "home": entries(
@@ -417,6 +420,7 @@ _SLOTS: dict[str, tuple[str, ...]] = {
         fjármálaráðherra, utanríkisráðherra {abroad_gen}, frægasti söngvari {abroad_gen}
         """
     ),
+    "fact": entries("íbúafjöldi, höfuðborg, gjaldmiðill, fáni, tungumál, ferðaráð"),
     "relation": entries("mamma, pabbi, systir, bróðir, hundur, köttur, dóttir, sonur, amma"),
     "book": entries(
         """

@@ -445,7 +445,8 @@ NOUNS = entries(
     vatn, eldur, tungl, stjarna, blóm, tré, gras, steinn, vegur, brú, fótur, hönd, höfuð, auga, nef,
     eyra, munnur, hár, barn, kona, maður, strákur, stelpa, kennari, læknir, bóndi, sjómaður,
     prestur, hjúkrunarfræðingur, smiður, tölva, sími, klukka, lykill, hurð, gluggi, peysa, húfa,
-    vettlingur, skór, kjóll, regnbogi, þoka, eldfjall, jökull, foss, hraun, eyja, strönd, fjörður, heiði, saga,
-    draumur, friður, gleði, sorg, tími, afmæli, þjóð, land, tunga, kvöldmatur, morgunmatur, skáld
+    vettlingur, skór, kjóll, regnbogi, þoka, eldfjall, jökull, foss, hraun, eyja, strönd, fjörður,
+    heiði, saga, draumur, friður, gleði, sorg, tími, afmæli, þjóð, land, tunga, kvöldmatur,
+    morgunmatur, skáld
     """
 )
