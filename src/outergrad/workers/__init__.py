@@ -1,1 +1,1 @@
-"""The roles of asynchronous training, written once for all engines."""
+"""The roles of asynchronous training, written once against ports that engines implement."""

@@ -1,0 +1,63 @@
+"""What a training run tells whoever watches it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from outergrad.workers.messages import Age, Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How the run is doing; sent about once a second."""
+
+    time: float
+    """Seconds since the stage started."""
+    updates: int
+    """Server updates."""
+    epoch: float
+    """Visits done, divided by the number of utterances."""
+    epochs: int
+    """Visits of each utterance at most."""
+    visits: int
+    """Visits done, failed ones among them."""
+    failed: int
+    """Visits without an outer gradient."""
+    rate: float
+    """Learning rate."""
+    queues: tuple[int, ...]
+    """Outer gradients waiting, by replica."""
+    updates_per_second: float
+    """Since the last report."""
+    utterances_per_second: float
+    """Since the last report."""
+    outer_age: Age | None
+    """Mean over the pushes since the last report; None without any."""
+    inner_age: Age | None
+    """Mean over the pushes since the last report; None without any."""
+    best: float
+    """Largest held-out criterion per frame so far; -inf before the first evaluation."""
+    restarts: int
+    """Workers restarted after they died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Held-out data were evaluated."""
+
+    evaluation: Evaluation
+    """Request and result."""
+    best: bool
+    """Whether these are the best parameters so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know."""
+
+    text: str
+    """One or several lines."""
+
+
+Event = Statistics | Evaluated | Notice
+Listener = Callable[[Event], None]
+"""Called in the thread that called `train`; must return soon."""

@@ -1,0 +1,1 @@
+"""Engine `local`: one process per worker, parameters in shared memory."""

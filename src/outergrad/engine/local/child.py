@@ -1,0 +1,134 @@
+"""A worker process: wires one role to its connection and the shared memory."""
+
+import itertools
+import os
+import time
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+from outergrad.arrays import Float32Array
+from outergrad.engine.local.memory import MAILBOXES, SharedMemory
+from outergrad.engine.local.protocol import Failed, Plain, PushReady, Role, Start
+from outergrad.errors import InputError
+from outergrad.workers.decoder import Decoder
+from outergrad.workers.evaluator import Evaluator
+from outergrad.workers.messages import Evaluation, Outcome, PushNote
+from outergrad.workers.replica import Replica
+
+
+def main(connection_file: int, memory_file: int) -> None:
+    """Life of a worker process; the server's end of the connection decides how long it is."""
+    connection = Connection(connection_file)
+    try:
+        _work(connection, memory_file)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        # The server has gone or wants us gone. There is nothing here to save or to say, and
+        # exiting at once spares a traceback from half-dead libraries.
+        os._exit(1)
+
+
+def _work(connection: "Connection[Any, Any]", memory_file: int) -> None:
+    start: Start = connection.recv()
+    building = True
+    try:
+        source = start.factory.build()
+        role = _role(start, source, SharedMemory(start.plan, memory_file), _Link(connection))
+        connection.send(Plain.READY)
+        building = False
+        role.run()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:
+        text = "".join(traceback.format_exception(error))
+        summary = traceback.format_exception_only(error)[0].strip()
+        connection.send(Failed(text, summary, building, isinstance(error, InputError)))
+
+
+def _role(
+    start: Start, source: Any, memory: SharedMemory, link: "_Link"
+) -> Decoder | Replica | Evaluator:
+    size = start.plan.partition.num_parameters
+    config, origin = start.config, start.origin
+
+    def clock() -> float:
+        return time.monotonic() - origin
+
+    match start.role:
+        case Role.DECODER:
+            return Decoder(start.index, size, source, config.fetch, memory, link, link, clock)
+        case Role.REPLICA:
+            client = _MailboxClient(start.index, memory, link)
+            trained = start.plan.trained
+            return Replica(start.index, size, trained, source, config, client, link, clock)
+        case Role.EVALUATOR:
+            return Evaluator(size, source, _FrozenClient(memory), link)
+
+
+class _Link:
+    """The connection to the server as the ports where work comes from and results go."""
+
+    def __init__(self, connection: "Connection[Any, Any]") -> None:
+        self._connection = connection
+        self._mailboxes_in_use = 0
+
+    def take(self) -> Any:
+        """Ask for work and wait for it; None ends this worker."""
+        self._connection.send(Plain.TAKE)
+        while True:
+            answer = self._connection.recv()
+            if answer is not Plain.PUSHED:
+                return answer
+            self._mailboxes_in_use -= 1
+
+    def put(self, result: Outcome | Evaluation) -> None:
+        """Bring a result."""
+        self._connection.send(result)
+
+    def wait_for_mailbox(self) -> None:
+        """Wait until a mailbox is free. No answer can be under way: the role asks, then pushes."""
+        while self._mailboxes_in_use == MAILBOXES or self._connection.poll():
+            self._connection.recv()
+            self._mailboxes_in_use -= 1
+
+    def announce(self, ready: PushReady) -> None:
+        """Say that a mailbox is complete."""
+        self._connection.send(ready)
+        self._mailboxes_in_use += 1
+
+
+class _MailboxClient:
+    """The parameter server, as a replica process sees it."""
+
+    def __init__(self, replica: int, memory: SharedMemory, link: _Link) -> None:
+        self._memory = memory
+        self._mailboxes = memory.mailboxes[replica]
+        self._link = link
+        self._turn = itertools.cycle(range(MAILBOXES))
+
+    def versions(self) -> tuple[int, ...]:
+        return self._memory.versions()
+
+    def pull(self, out: Float32Array) -> tuple[int, ...]:
+        return self._memory.pull(out)
+
+    def push(self, gradient: Float32Array, note: PushNote) -> None:
+        self._link.wait_for_mailbox()
+        mailbox = next(self._turn)
+        self._mailboxes[mailbox][:] = gradient
+        # Only now does the server learn of it: a worker killed before has pushed nothing.
+        self._link.announce(PushReady(mailbox, note))
+
+
+class _FrozenClient:
+    """The parameters frozen for the evaluator."""
+
+    def __init__(self, memory: SharedMemory) -> None:
+        self._memory = memory
+
+    def versions(self) -> tuple[int, ...]:
+        return self._memory.versions()
+
+    def pull(self, out: Float32Array) -> tuple[int, ...]:
+        out[:] = self._memory.frozen
+        return self._memory.versions()

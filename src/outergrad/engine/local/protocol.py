@@ -1,0 +1,74 @@
+"""What travels between the server and a worker process, besides the messages of the roles.
+
+A worker that asks gets exactly one answer (an assignment, an outcome, a request or None); between
+questions it may bring results. Pushes are announced after their mailbox is completely written.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from outergrad.engine.local.memory import MemoryPlan
+from outergrad.workers.config import AsyncConfig
+from outergrad.workers.messages import PushNote
+from outergrad.workers.program import Factory
+
+
+class Role(Enum):
+    """What a worker process does."""
+
+    DECODER = "decoder"
+    REPLICA = "replica"
+    EVALUATOR = "evaluator"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The first message to a worker."""
+
+    role: Role
+    """What to be."""
+    index: int
+    """Which one."""
+    factory: Factory
+    """Makes its source of gradients or statistics."""
+    config: AsyncConfig
+    """Settings of the run."""
+    plan: MemoryPlan
+    """Where things lie in the shared memory."""
+    origin: float
+    """`time.monotonic()` when the stage's time was 0."""
+
+
+class Plain(Enum):
+    """Messages without content."""
+
+    READY = "ready"
+    """Worker: built, about to work."""
+    TAKE = "take"
+    """Worker: give me work."""
+    PUSHED = "pushed"
+    """Server: a mailbox of yours is free again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushReady:
+    """Worker: a mailbox holds a gradient."""
+
+    mailbox: int
+    """Which one."""
+    note: PushNote
+    """What goes with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Worker: an exception ended me."""
+
+    text: str
+    """Traceback with notes."""
+    summary: str
+    """The exception alone."""
+    building: bool
+    """Whether it happened before any work, so that starting again is pointless."""
+    bad_input: bool
+    """Whether it says that the input is wrong."""

@@ -1,0 +1,102 @@
+"""What a training run gives back, and the totals it keeps on the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from outergrad.arrays import Float32Array
+from outergrad.criteria.outcome import FrameCounts
+from outergrad.ps.shard import ShardCounts
+from outergrad.workers.messages import Age, Evaluation, Outcome
+from outergrad.workers.visits import VisitCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """Median and 95th percentile; nan without data."""
+
+    median: float
+    """Half are smaller."""
+    p95: float
+    """95 % are smaller."""
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Quantiles":
+        """Quantiles of `values`."""
+        if not values:
+            return cls(float("nan"), float("nan"))
+        median, p95 = np.percentile(values, (50, 95))
+        return cls(float(median), float(p95))
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """Ages over all pushes."""
+
+    updates: Quantiles
+    """In server updates, mean over shards."""
+    seconds: Quantiles
+    """In seconds."""
+
+    @classmethod
+    def of(cls, ages: Sequence[Age]) -> "Staleness":
+        """Staleness of pushes of the given ages."""
+        return cls(
+            Quantiles.of([age.updates for age in ages]), Quantiles.of([age.seconds for age in ages])
+        )
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over a run; ages since its last start."""
+
+    frames: FrameCounts = field(default_factory=FrameCounts)
+    """What became of the frames, over all outer gradients."""
+    reference_missing: int = 0
+    """Outer gradients whose beam search lost the reference (positive criterion)."""
+    restarts: int = 0
+    """Workers restarted after they died."""
+    outer: list[Age] = field(default_factory=list)
+    """Per push: age of the outer gradients, mean over its frames."""
+    inner: list[Age] = field(default_factory=list)
+    """Per push: age of the replica's parameters."""
+
+    def count(self, outcome: Outcome) -> None:
+        """Add an outer gradient."""
+        self.frames += outcome.outer.counts
+        self.reference_missing += outcome.outer.reference_missing
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TrainingResult:
+    """The trained parameters and how the run went."""
+
+    parameters: Float32Array
+    """float32 [n], those with the best held-out criterion."""
+    best: Evaluation
+    """Their evaluation; `best.request.updates` is their version."""
+    last: Float32Array
+    """float32 [n], parameters at the end."""
+    evaluations: tuple[Evaluation, ...]
+    """All evaluations since the last start, in order."""
+    stop_reason: str
+    """Why the run ended."""
+    updates: int
+    """Server updates."""
+    seconds: float
+    """Wall time, earlier parts of a resumed run included."""
+    visits: VisitCounts
+    """Visits of utterances, failures by reason."""
+    frames: FrameCounts
+    """What became of the frames, over all outer gradients."""
+    reference_missing: int
+    """Outer gradients whose beam search lost the reference."""
+    pushes: ShardCounts
+    """What the shards did with pushes, summed over shards."""
+    outer: Staleness
+    """Age of outer gradients when they were used."""
+    inner: Staleness
+    """Age of the replicas' parameters when their gradients were used."""
+    restarts: int
+    """Workers restarted after they died."""

@@ -1,0 +1,369 @@
+"""The server's side of a training run, the same for every engine: shards, coordinator, records.
+
+An engine moves messages between its workers and the methods here, all called from one thread.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from outergrad.arrays import Float32Array
+from outergrad.criteria.outcome import FrameCounts
+from outergrad.engine.events import Evaluated, Listener, Notice, Statistics
+from outergrad.engine.interrupt import Interrupt
+from outergrad.engine.memory import ParameterMemory
+from outergrad.engine.result import Staleness, Totals, TrainingResult
+from outergrad.engine.snapshots import Snapshot, SnapshotStore
+from outergrad.errors import InputError
+from outergrad.ps.partition import Partition
+from outergrad.ps.server import ParameterServer, ServerState
+from outergrad.ps.shard import PushOutcome
+from outergrad.records import RecordWriter
+from outergrad.workers.config import AsyncConfig
+from outergrad.workers.coordinator import Coordinator
+from outergrad.workers.messages import (
+    Age,
+    Assignment,
+    Evaluation,
+    EvaluationRequest,
+    HeldOut,
+    Outcome,
+    PushNote,
+    Signal,
+)
+from outergrad.workers.ports import Clock
+from outergrad.workers.program import Program
+from outergrad.workers.schedule import Verdict
+
+STATISTICS_SECONDS = 1.0
+"""Time between reports to the listener."""
+
+
+class Session:
+    """Shards, coordinator, records, snapshots and listener of one run."""
+
+    def __init__(
+        self,
+        program: Program,
+        config: AsyncConfig,
+        memory: ParameterMemory,
+        clock: Clock,
+        *,
+        listener: Listener | None = None,
+        records: RecordWriter | None = None,
+        store: SnapshotStore | None = None,
+        interrupt: Interrupt | None = None,
+    ) -> None:
+        self.program = program
+        self.config = config
+        self.memory = memory
+        self.partition = Partition.even(program.parameters.size, config.shards)
+        self.coordinator = Coordinator(program, config)
+        self.totals = Totals()
+        self._clock = clock
+        self._elapsed = 0.0
+        self._listener = listener
+        self._records = records
+        self._store = store
+        self._interrupt = interrupt
+        self._best: Float32Array | None = None
+        self._best_evaluation: Evaluation | None = None
+        self._evaluations: list[Evaluation] = []
+        self._last_snapshot = self.now()
+        self._last_report = (self.now(), 0, 0, 0)
+        rule = config.rule.rule()
+        self._serve(
+            ServerState(
+                program.parameters,
+                rule.init(program.parameters),
+                self.partition,
+                (0,) * config.shards,
+            )
+        )
+
+    def _serve(self, state: ServerState) -> None:
+        """Fill the shards; no worker is running."""
+        self.server = ParameterServer.restore(
+            state,
+            self.partition,
+            self.config.rule.rule(),
+            self.config.staleness,
+            buffers=self.memory.shards,
+        )
+        self.memory.publish(self.server.versions)
+
+    def now(self) -> float:
+        """Seconds since the stage started, earlier parts of a resumed run included."""
+        return self._elapsed + self._clock()
+
+    @property
+    def finished(self) -> bool:
+        """Whether workers can go home."""
+        return self.coordinator.check_finished()
+
+    # ---- what workers ask for and bring ----
+
+    def next_utterance(self, decoder: int) -> Assignment | Signal:
+        """Work for a decoder."""
+        return self.coordinator.next_utterance(decoder)
+
+    def decoded(self, outcome: Outcome) -> None:
+        """A decoder brings its result; a failed one is recorded here, others when they are used."""
+        self.totals.count(outcome)
+        self.coordinator.decoded(outcome)
+        if not len(outcome.outer.frames):
+            self._record_outer(outcome)
+
+    def next_outcome(self, replica: int) -> Outcome | Signal:
+        """An outer gradient for a slot of a replica."""
+        answer = self.coordinator.next_outcome(replica)
+        if isinstance(answer, Outcome):
+            self._record_outer(answer)
+        return answer
+
+    def _record_outer(self, outcome: Outcome) -> None:
+        now = self.now()
+        age = outcome.stamp.age(self.server.versions, now)
+        outer, counts = outcome.outer, outcome.outer.counts
+        self._record(
+            "outer",
+            now,
+            utterance=outer.utterance,
+            frames=counts.frames,
+            kept=counts.kept,
+            cancelled=counts.cancelled,
+            rejected=counts.rejected,
+            value=outer.value,
+            reason=outer.reason,
+            outer_age_updates=age.updates,
+            outer_age_seconds=age.seconds,
+            decoder=outcome.decoder,
+        )
+
+    def push(self, gradient: Float32Array, note: PushNote) -> None:
+        """Apply a replica's gradient, float32 of the trained parameters."""
+        versions, now = self.server.versions, self.now()
+        outer, inner = note.outer.age(versions, now), note.inner.age(versions, now)
+        self.memory.begin(versions)
+        results = self.server.push(
+            gradient,
+            [int(version) for version in note.inner.versions],
+            self.coordinator.schedule.rate,
+            self.program.trained,
+        )
+        self.memory.publish(self.server.versions)
+        applied = PushOutcome.APPLIED in results
+        self.coordinator.pushed(note, applied=applied)
+        self.totals.outer.append(outer)
+        self.totals.inner.append(inner)
+        refused = [result.value for result in results if result is not PushOutcome.APPLIED]
+        if PushOutcome.REJECTED in results:
+            self.notice(
+                f"replica {note.replica} pushed a gradient that is not finite; it was refused"
+            )
+        self._record(
+            "push",
+            now,
+            replica=note.replica,
+            frames=note.frames,
+            outer_age_updates=outer.updates,
+            outer_age_seconds=outer.seconds,
+            inner_age_updates=inner.updates,
+            inner_age_seconds=inner.seconds,
+            **({"refused": refused} if refused else {}),
+        )
+
+    def next_evaluation(self) -> EvaluationRequest | Signal:
+        """An evaluation that is due; its parameters are frozen from then on."""
+        fresh = self.coordinator.evaluating is None
+        answer = self.coordinator.next_evaluation(self.now())
+        if fresh and isinstance(answer, EvaluationRequest):
+            self.server.pull(self.memory.frozen)
+        return answer
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """The evaluator brings its result."""
+        request, held_out = evaluation.request, evaluation.held_out
+        judgement = self.coordinator.evaluated(evaluation)
+        self._evaluations.append(evaluation)
+        if judgement.best:
+            self._best = self.memory.frozen.copy()
+            self._best_evaluation = evaluation
+        # Held-out curves are over the time when the parameters were current, not when measured.
+        self._record(
+            "evaluation",
+            request.time,
+            updates=request.updates,
+            epoch=request.epoch,
+            criterion=held_out.criterion,
+            wer=held_out.wer,
+            sub=held_out.substitutions,
+            ins=held_out.insertions,
+            words=held_out.words,
+            frame_error=held_out.frame_error,
+            rate=request.rate,
+            **{"del": held_out.deletions},
+        )
+        if self._listener is not None:
+            self._listener(Evaluated(evaluation, judgement.best))
+        for warning in judgement.warnings:
+            self.notice(warning)
+        if judgement.verdict is not Verdict.GO_ON:
+            rate = self.coordinator.schedule.rate
+            self.notice(
+                f"{judgement.verdict.value} (criterion {held_out.criterion:.4g}, "
+                f"learning rate {rate:g})"
+            )
+
+    def worker_lost(self, role: str, index: int, why: str) -> None:
+        """A worker died; what it had in hand is handed out again."""
+        self.totals.restarts += 1
+        again = ""
+        if role == "decoder":
+            assignment = self.coordinator.decoder_lost(index)
+            if assignment is not None:
+                again = f"; utterance {assignment.utterance} is handed out again"
+        elif role == "replica":
+            lost = self.coordinator.replica_lost(index)
+            again = f"; {lost} utterances are handed out again" if lost else ""
+        self._record("restart", self.now(), role=role, index=index, why=why.splitlines()[0])
+        self.notice(f"{role} {index} died and is restarted{again}: {why}")
+
+    # ---- what happens beside ----
+
+    def notice(self, text: str) -> None:
+        """Tell the person who watches."""
+        if self._listener is not None:
+            self._listener(Notice(text))
+
+    def _record(self, kind: str, time: float, **fields: Any) -> None:
+        if self._records is not None:
+            self._records.write(kind, time, **fields)
+
+    def tick(self) -> None:
+        """To be called often, between messages: snapshots, statistics, interruption.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed; nothing is half done.
+        """
+        if self._interrupt is not None:
+            self._interrupt.check()
+        now = self.now()
+        if now - self._last_snapshot >= self.config.snapshot_seconds:
+            self.save()
+        if self._listener is not None and now - self._last_report[0] >= STATISTICS_SECONDS:
+            self._listener(self._statistics(now))
+
+    def _statistics(self, now: float) -> Statistics:
+        time, updates, visits, pushes = self._last_report
+        coordinator, counts = self.coordinator, self.coordinator.visits.counts
+        done = counts.completed + counts.failed
+        self._last_report = (now, coordinator.updates, done, len(self.totals.outer))
+        return Statistics(
+            time=now,
+            updates=coordinator.updates,
+            epoch=coordinator.visits.epoch,
+            epochs=self.config.schedule.epochs,
+            visits=done,
+            failed=counts.failed,
+            rate=coordinator.schedule.rate,
+            queues=coordinator.queue_lengths(),
+            updates_per_second=(coordinator.updates - updates) / (now - time),
+            utterances_per_second=(done - visits) / (now - time),
+            outer_age=_mean_age(self.totals.outer[pushes:]),
+            inner_age=_mean_age(self.totals.inner[pushes:]),
+            best=coordinator.schedule.best,
+            restarts=self.totals.restarts,
+        )
+
+    # ---- beginnings and ends ----
+
+    def save(self) -> None:
+        """Write a snapshot, when there is a place for it."""
+        self._last_snapshot = self.now()
+        if self._store is None:
+            return
+        best = self._best_evaluation
+        run = {
+            "time": self.now(),
+            "coordinator": self.coordinator.state(),
+            "best": None if best is None else dataclasses.asdict(best),
+            "frames": dataclasses.asdict(self.totals.frames),
+            "reference_missing": self.totals.reference_missing,
+            "restarts": self.totals.restarts,
+        }
+        self._store.save(self.coordinator.updates, Snapshot(self.server.state(), self._best, run))
+
+    def resume(self) -> bool:
+        """Go on from the newest snapshot; False when there is none. No worker is running."""
+        snapshot = self._store.load(self.notice) if self._store is not None else None
+        if snapshot is None:
+            return False
+        if snapshot.server.values.size != self.program.parameters.size:
+            raise InputError(
+                f"the snapshot has {snapshot.server.values.size} parameters, "
+                f"the model has {self.program.parameters.size}: start again or use its model"
+            )
+        run = snapshot.run
+        self.coordinator.restore(run["coordinator"])
+        self._serve(snapshot.server)
+        self._best = snapshot.best
+        self._best_evaluation = None if run["best"] is None else _evaluation(run["best"])
+        self.totals.frames = FrameCounts(**run["frames"])
+        self.totals.reference_missing = run["reference_missing"]
+        self.totals.restarts = run["restarts"]
+        self._elapsed = run["time"] - self._clock()
+        self._last_snapshot = self.now()
+        visits = self.coordinator.visits.counts
+        done = visits.completed + visits.failed
+        self._last_report = (self.now(), self.coordinator.updates, done, 0)
+        return True
+
+    def recover(self) -> None:
+        """After a divergence, all workers being gone: best parameters, fresh rule state.
+
+        Raises:
+            RunError: the run diverged before.
+        """
+        self.coordinator.recover()
+        best = self.program.parameters if self._best is None else self._best
+        versions = tuple(version + 1 for version in self.server.versions)
+        state = self.config.rule.rule().init(best)
+        self._serve(ServerState(best, state, self.partition, versions))
+        self.notice(
+            f"the best parameters are restored, learning rate {self.coordinator.schedule.rate:g}"
+        )
+
+    def result(self) -> TrainingResult:
+        """What the run gave; to be called once it is finished."""
+        if self._best is None or self._best_evaluation is None:
+            raise InputError("a run has no result before its first evaluation")
+        coordinator = self.coordinator
+        return TrainingResult(
+            parameters=self._best,
+            best=self._best_evaluation,
+            last=self.server.values(),
+            evaluations=tuple(self._evaluations),
+            stop_reason=coordinator.stop_reason or "",
+            updates=coordinator.updates,
+            seconds=self.now(),
+            visits=coordinator.visits.counts,
+            frames=self.totals.frames,
+            reference_missing=self.totals.reference_missing,
+            pushes=self.server.counts(),
+            outer=Staleness.of(self.totals.outer),
+            inner=Staleness.of(self.totals.inner),
+            restarts=self.totals.restarts,
+        )
+
+
+def _mean_age(ages: list[Age]) -> Age | None:
+    if not ages:
+        return None
+    return Age(
+        sum(age.updates for age in ages) / len(ages), sum(age.seconds for age in ages) / len(ages)
+    )
+
+
+def _evaluation(table: Mapping[str, Any]) -> Evaluation:
+    return Evaluation(EvaluationRequest(**table["request"]), HeldOut(**table["held_out"]))

@@ -1,0 +1,106 @@
+"""Settings of asynchronous training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from outergrad.errors import InputError
+from outergrad.ps.rules import RuleConfig
+from outergrad.ps.staleness import StalenessConfig
+from outergrad.workers.messages import Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPolicy:
+    """When a decoder refreshes its parameters; it always does before its first utterance."""
+
+    kind: Literal["utterance", "seconds", "updates", "never"] = "utterance"
+    """utterance: before each one. seconds, updates: when `every` have passed since the last
+    time. never: it keeps the parameters that it started with."""
+    every: float = 0.0
+    """Seconds or server updates between refreshes."""
+
+    def __post_init__(self) -> None:
+        if self.kind in ("seconds", "updates") and not self.every > 0:
+            raise InputError(f"fetch policy {self.kind}: every = {self.every} must be positive")
+
+    def due(self, held: Stamp, versions: Sequence[float], now: float) -> bool:
+        """Whether parameters `held` are to be refreshed, the server being at `versions`."""
+        match self.kind:
+            case "utterance":
+                return True
+            case "never":
+                return False
+            case "seconds":
+                return held.age(versions, now).seconds >= self.every
+            case "updates":
+                return held.age(versions, now).updates >= self.every
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleConfig:
+    """Learning rate, evaluations, when to stop."""
+
+    rate: float = 1e-3
+    """Learning rate at the start, per frame of the batch: gradients are summed over frames."""
+    epochs: int = 4
+    """Visits of each utterance at most."""
+    decay: float = 0.1
+    """The rate is multiplied by this when the held-out criterion flattens."""
+    patience: int = 1
+    """Evaluations in a row without improvement that count as flat."""
+    min_improvement: float = 0.01
+    """Improvement that counts, as a part of the size of the best criterion so far."""
+    max_decays: int = 2
+    """A further plateau after so many decays stops the run."""
+    evaluate_every: int = 0
+    """Server updates between evaluations; 0: one at the end of each epoch."""
+    divergence: float = 1.0
+    """The run diverges when the criterion lies below its start by more than this part of the
+    start's size: the best parameters are restored and the rate decays, once."""
+    deletion_growth: float = 1.5
+    """Warn when deletions exceed this factor of those at the start, plus 1 % of the words."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncConfig:
+    """Asynchronous training: who there is and how they exchange parameters."""
+
+    replicas: int = 1
+    """Model replicas, each with its own subset of the utterances."""
+    decoders: int = 1
+    """Speech decoders per replica."""
+    shards: int = 4
+    """Shards of the parameter vector."""
+    slots: int = 32
+    """Utterances open at a time in a replica, one frame of each per batch (Fig. 2)."""
+    queue: int = 8
+    """Outer gradients on their way to a replica, computed or being computed, at most."""
+    fetch: FetchPolicy = field(default_factory=FetchPolicy)
+    """When decoders refresh their parameters."""
+    n_fetch: int = 1
+    """A replica refreshes its parameters every so many batches."""
+    n_push: int = 1
+    """A replica pushes the sum of so many batches."""
+    clip_norm: float = 0.0
+    """Pushed gradients are scaled down to this Euclidean norm; 0: never."""
+    rule: RuleConfig = field(default_factory=RuleConfig)
+    """Update rule of the shards."""
+    staleness: StalenessConfig = field(default_factory=StalenessConfig)
+    """What shards do with old pushes; the age is that of the replica's parameters."""
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    """Learning rate, evaluations, when to stop."""
+    warm_start: int = 0
+    """Server updates that the first replica makes alone."""
+    snapshot_seconds: float = 60.0
+    """Time between snapshots; killing everything costs at most this."""
+    max_restarts: int = 5
+    """Deaths in a row of one worker, without any work done between them, that stop the run."""
+    seed: int = 0
+    """Order of the utterances and their split among replicas."""
+
+    def __post_init__(self) -> None:
+        counts = ("replicas", "decoders", "shards", "slots", "queue", "n_fetch", "n_push")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise InputError(f"asynchronous training: {name} must be at least 1")

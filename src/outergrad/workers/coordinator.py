@@ -1,0 +1,234 @@
+"""The coordinator role: hands out utterances, counts visits, asks for evaluations, judges them.
+
+A state machine without I/O: engines call it when something happens and do what it says.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from outergrad.errors import InputError
+from outergrad.workers.config import AsyncConfig
+from outergrad.workers.messages import (
+    Assignment,
+    Evaluation,
+    EvaluationRequest,
+    Outcome,
+    PushNote,
+    Signal,
+)
+from outergrad.workers.program import Program
+from outergrad.workers.schedule import Judgement, Schedule, Verdict
+from outergrad.workers.visits import Visits
+
+
+class Coordinator:
+    """Decides who does what next, until the run stops."""
+
+    def __init__(self, program: Program, config: AsyncConfig) -> None:
+        self._config = config
+        self._queues: list[deque[Outcome]] = [deque() for _ in range(config.replicas)]
+        self._decoding: dict[int, Assignment] = {}
+        self._training: list[set[int]] = [set() for _ in range(config.replicas)]
+        self._evaluating: EvaluationRequest | None = None
+        self._evaluations = 0
+        self._evaluated_at = -1
+        self._evaluated_epoch = -1
+        self.updates = 0
+        self.stop_reason: str | None = None
+        self.diverged = False
+        self.schedule = Schedule(config.schedule)
+        self.visits = Visits(
+            program.utterances, config.replicas, config.schedule.epochs, config.seed
+        )
+
+    # ---- decoders ----
+
+    def next_utterance(self, decoder: int) -> Assignment | Signal:
+        """Work for a decoder; LATER while its replica has enough on the way."""
+        replica = decoder // self._config.decoders
+        if self.stop_reason is not None:
+            return Signal.END
+        if self.visits.exhausted(replica):
+            # What is open may still get lost and need a decoder.
+            return Signal.LATER if self.visits.num_open(replica) else Signal.END
+        if not self.joined(replica):
+            return Signal.LATER
+        waiting = len(self._queues[replica])
+        waiting += sum(a.replica == replica for a in self._decoding.values())
+        if waiting >= self._config.queue:
+            return Signal.LATER
+        assignment = self.visits.take(replica)
+        if assignment is None:
+            return Signal.LATER
+        self._decoding[decoder] = assignment
+        return assignment
+
+    def joined(self, replica: int) -> bool:
+        """Whether a replica takes part yet: all but the first wait out the warm start."""
+        alone = self.updates < self._config.warm_start
+        return replica == 0 or not alone or self.visits.exhausted(0)
+
+    def decoded(self, outcome: Outcome) -> None:
+        """A decoder is done with its utterance."""
+        self._decoding.pop(outcome.decoder, None)
+        visit = outcome.assignment.visit
+        if outcome.outer.reason is not None:
+            self.visits.fail(visit, outcome.outer.reason)
+        elif len(outcome.outer.frames) == 0:
+            self.visits.complete(visit)
+        else:
+            self._queues[outcome.assignment.replica].append(outcome)
+
+    def decoder_lost(self, decoder: int) -> Assignment | None:
+        """A decoder died: its utterance, which goes to another, or None when it had none."""
+        assignment = self._decoding.pop(decoder, None)
+        if assignment is not None:
+            self.visits.lose(assignment.visit, suspect=True)
+        return assignment
+
+    # ---- replicas ----
+
+    def next_outcome(self, replica: int) -> Outcome | Signal:
+        """An outer gradient for a replica; END when it should use up what it has."""
+        if self._queues[replica]:
+            outcome = self._queues[replica].popleft()
+            self._training[replica].add(outcome.assignment.visit)
+            return outcome
+        decoding = any(a.replica == replica for a in self._decoding.values())
+        if self.stop_reason is None and (decoding or not self.visits.exhausted(replica)):
+            return Signal.LATER
+        return Signal.END
+
+    def queue_lengths(self) -> tuple[int, ...]:
+        """Outer gradients waiting, by replica."""
+        return tuple(len(queue) for queue in self._queues)
+
+    def pushed(self, note: PushNote, *, applied: bool) -> None:
+        """A push reached the server, which applied it or, its being stale or bad, did not."""
+        self.updates += applied
+        for visit in note.finished:
+            self._training[note.replica].discard(visit)
+            self.visits.complete(visit)
+
+    def replica_lost(self, replica: int) -> int:
+        """A replica died: the visits in its slots are handed out again; returns how many."""
+        lost = sorted(self._training[replica], reverse=True)
+        for visit in lost:
+            self.visits.lose(visit)
+        self._training[replica].clear()
+        return len(lost)
+
+    def replica_busy(self, replica: int) -> bool:
+        """Whether a replica has, or will have, something to do."""
+        return self.visits.num_open(replica) > 0 or not self.visits.exhausted(replica)
+
+    # ---- evaluations ----
+
+    def next_evaluation(self, now: float) -> EvaluationRequest | Signal:
+        """An evaluation that is due; the caller freezes the parameters for it.
+
+        There is one evaluator. When it asks while an evaluation is open, it has died over that
+        one, and is given the same request again.
+        """
+        if self._evaluating is not None:
+            return self._evaluating
+        if self.stop_reason is not None:
+            return Signal.END
+        if not self._evaluation_due():
+            return Signal.LATER
+        request = EvaluationRequest(
+            self._evaluations, self.updates, self.visits.epoch, self.schedule.rate, now
+        )
+        self._evaluations += 1
+        self._evaluated_at = self.updates
+        self._evaluated_epoch = int(self.visits.epoch)
+        self._evaluating = request
+        return request
+
+    def _evaluation_due(self) -> bool:
+        if self._evaluated_at < 0:
+            return True
+        if self.updates == self._evaluated_at:
+            return False
+        every = self._config.schedule.evaluate_every
+        if self.visits.finished:
+            return True
+        if every:
+            return self.updates >= self._evaluated_at + every
+        return int(self.visits.epoch) > self._evaluated_epoch
+
+    @property
+    def evaluating(self) -> EvaluationRequest | None:
+        """The evaluation that is being made."""
+        return self._evaluating
+
+    def evaluated(self, evaluation: Evaluation) -> Judgement:
+        """An evaluation was made."""
+        self._evaluating = None
+        judgement = self.schedule.observe(evaluation.held_out)
+        if judgement.verdict is Verdict.STOP:
+            self.stop_reason = judgement.verdict.value
+        elif judgement.verdict is Verdict.DIVERGED:
+            self.stop_reason = judgement.verdict.value
+            self.diverged = True
+        return judgement
+
+    def check_finished(self) -> bool:
+        """Whether the run is over: stopped, or all visits done and the end evaluated."""
+        if self.stop_reason is None and self.visits.finished and self._evaluating is None:
+            if self._evaluation_due():
+                return False
+            self.stop_reason = f"all {self._config.schedule.epochs} epochs are done"
+        return self.stop_reason is not None
+
+    # ---- state ----
+
+    def recover(self) -> None:
+        """Go on after a divergence: all workers are gone, the best parameters are restored.
+
+        Raises:
+            RunError: the run diverged before.
+        """
+        self.schedule.retry()
+        self.stop_reason = None
+        self.diverged = False
+        self._forget_work()
+        self._evaluated_at = self.updates
+
+    def _forget_work(self) -> None:
+        self._decoding.clear()
+        self._evaluating = None
+        for queue, training in zip(self._queues, self._training, strict=True):
+            queue.clear()
+            training.clear()
+        self.visits.lose_all()
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able state; what is under way counts as lost in it."""
+        return {
+            "seed": self._config.seed,
+            "updates": self.updates,
+            "evaluations": self._evaluations,
+            "evaluated_at": self._evaluated_at,
+            "evaluated_epoch": self._evaluated_epoch,
+            "schedule": self.schedule.state(),
+            "visits": self.visits.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`; the number of replicas may have changed.
+
+        Raises:
+            InputError: the state belongs to another job.
+        """
+        if state["seed"] != self._config.seed:
+            raise InputError(
+                f"the snapshot was made with seed {state['seed']}, not {self._config.seed}"
+            )
+        self.updates = state["updates"]
+        self._evaluations = state["evaluations"]
+        self._evaluated_at = state["evaluated_at"]
+        self._evaluated_epoch = state["evaluated_epoch"]
+        self.schedule.restore(state["schedule"])
+        self.visits.restore(state["visits"])

@@ -1,0 +1,84 @@
+"""The decoder role: pull, score, align, decode, outer gradient, hand over."""
+
+import numpy as np
+
+from outergrad.arrays import Float32Array
+from outergrad.criteria.outcome import OuterGradient
+from outergrad.workers.config import FetchPolicy
+from outergrad.workers.messages import Outcome, Stamp
+from outergrad.workers.ports import Clock, OutcomeSink, ParameterClient, UtteranceSource
+from outergrad.workers.program import OuterSource
+
+ROW_SUM_TOLERANCE = 5e-5
+"""Rounding of a float32 row stays below 1e-5; the inner gradient raises beyond 1e-4, and what is
+wrong with an utterance must be found here, where it is an outcome with a reason."""
+
+
+class Decoder:
+    """Turns utterances into outer gradients, on its own schedule."""
+
+    def __init__(
+        self,
+        index: int,
+        num_parameters: int,
+        source: OuterSource,
+        policy: FetchPolicy,
+        client: ParameterClient,
+        work: UtteranceSource,
+        outbox: OutcomeSink,
+        clock: Clock,
+    ) -> None:
+        self._index = index
+        self._source = source
+        self._policy = policy
+        self._client = client
+        self._work = work
+        self._outbox = outbox
+        self._clock = clock
+        self._parameters: Float32Array = np.empty(num_parameters, np.float32)
+        self._held: Stamp | None = None
+
+    def run(self) -> None:
+        """Work until there are no more utterances."""
+        while self.step():
+            pass
+
+    def step(self) -> bool:
+        """One utterance; False when there are no more."""
+        assignment = self._work.take()
+        if assignment is None:
+            return False
+        held = self._refresh()
+        try:
+            outer = self._source.compute(assignment.utterance)
+        except Exception as error:
+            error.add_note(f"in decoder {self._index}, utterance {assignment.utterance}")
+            raise
+        flaw = None if outer.failed else flaw_of(outer)
+        if flaw is not None:
+            outer = OuterGradient.failure(outer.utterance, outer.num_frames, flaw)
+        self._outbox.put(Outcome(assignment, outer, held, self._index))
+        return True
+
+    def _refresh(self) -> Stamp:
+        held, now = self._held, self._clock()
+        if held is None or self._policy.due(held, self._client.versions(), now):
+            held = Stamp(self._client.pull(self._parameters), now)
+            self._source.load(self._parameters)
+            self._held = held
+        return held
+
+
+def flaw_of(outer: OuterGradient) -> str | None:
+    """Why an outer gradient must not reach the parameters, or None when it may.
+
+    Each row has to be finite and to sum to zero: that is what makes it a gradient with respect
+    to the logits (PAPER section 7).
+    """
+    if not np.isfinite(outer.values).all():
+        return "outer gradient is not finite"
+    running = np.concatenate(([0.0], np.cumsum(outer.values, dtype=np.float64)))
+    sums = running[outer.offsets[1:]] - running[outer.offsets[:-1]]
+    if np.any(np.abs(sums) > ROW_SUM_TOLERANCE):
+        return "outer gradient does not sum to zero"
+    return None
