@@ -11,6 +11,7 @@ import soxr
 
 from outergrad.arrays import Float32Array
 from outergrad.corpus.problems import Kind, Problem
+from outergrad.corpus.truncation import lost_end
 from outergrad.corpus.utterance import Utterance
 from outergrad.errors import InputError
 
@@ -75,17 +76,20 @@ def read_audio(utterance: Utterance, rate: int = SAMPLE_RATE) -> Audio:
         The samples: at least one, all finite.
 
     Raises:
-        AudioError: The file is missing, cannot be read, has no samples there, or holds nan or
-            infinite values.
+        AudioError: The file is missing, cannot be read, lost its end, has no samples there, or
+            holds nan or infinite values.
     """
     path = utterance.audio
     _require_file(path)
     try:
+        lost = lost_end(path)
+        if lost is not None:
+            raise AudioError(Kind.TRUNCATED, f"{path} was cut off: {lost}")
         with soundfile.SoundFile(path) as stream:
             source_rate, channels = int(stream.samplerate), int(stream.channels)
             wide, overshoot = _read_stretch(stream, utterance)
     except soundfile.LibsndfileError as error:
-        reason = str(error.error_string).strip().rstrip(".")
+        reason = str(error.error_string).removeprefix("Error :").strip().rstrip(".")
         raise AudioError(Kind.UNREADABLE_AUDIO, f"{path} cannot be read: {reason}") from error
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
         # soundfile rejects contradictory headers with these types.

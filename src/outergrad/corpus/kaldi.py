@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from outergrad.corpus.problems import Kind, Problem, printable
-from outergrad.corpus.tables import Row, Table, has_control_characters, read_table, split_blanks
+from outergrad.corpus.tables import (
+    Row,
+    Table,
+    has_control_characters,
+    read_table,
+    split_blanks,
+    strip_blanks,
+)
 from outergrad.corpus.utterance import Corpus, Origin, Utterance
 from outergrad.errors import InputError
 
@@ -65,7 +72,11 @@ def write_kaldi_directory(corpus: Corpus, path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     for utterance in corpus:
         for token in (utterance.id, utterance.speaker, *utterance.words):
-            if split_blanks(token) != [token] or has_control_characters(token):
+            if (
+                split_blanks(token) != [token]
+                or has_control_characters(token)
+                or token.startswith("\ufeff")
+            ):
                 raise InputError(
                     f"utterance {printable(utterance.id)}: {printable(token)!r} cannot be written "
                     "in a Kaldi data directory (blanks or control characters)"
@@ -306,7 +317,7 @@ def _written_path(audio: Path, directory: Path) -> str:
         if absolute.is_relative_to(base) and (base / absolute.relative_to(base)).is_file():
             written = str(absolute.relative_to(base))
             break
-    if _refusal(written) is not None or written != written.strip():
+    if _refusal(written) is not None or written != strip_blanks(written):
         raise InputError(f"the path {printable(written)!r} cannot be written in wav.scp")
     return written
 
@@ -320,5 +331,5 @@ def _recording_names(recordings: set[Path]) -> dict[Path, str]:
 
 
 def _write(path: Path, rows: dict[str, str]) -> None:
-    lines = [f"{key} {value}".rstrip() for key, value in sorted(rows.items())]
+    lines = [f"{key} {value}".rstrip(" ") for key, value in sorted(rows.items())]
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     PIPE = "shell pipe refused"
     MISSING_AUDIO = "missing audio"
     UNREADABLE_AUDIO = "unreadable audio"
+    TRUNCATED = "audio cut off"
     EMPTY_AUDIO = "empty audio"
     NOT_FINITE = "nan or infinite samples"
     SILENT = "all samples equal"

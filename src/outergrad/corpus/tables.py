@@ -7,6 +7,8 @@ from pathlib import Path
 from outergrad.corpus.problems import Kind, Problem, printable
 from outergrad.errors import InputError
 
+_BLANKS = " \t\r\f\v"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -90,7 +92,7 @@ def read_table(path: Path, what: str, problems: list[Problem]) -> Table:
             message = f"the id {printable(key)} contains control characters"
             problems.append(Problem(Kind.BAD_ID, message, file, number))
             continue
-        row = Row(number, key, text.strip(_BLANKS)[len(key) :].strip(_BLANKS), tuple(fields[1:]))
+        row = Row(number, key, strip_blanks(strip_blanks(text)[len(key) :]), tuple(fields[1:]))
         first = table.rows.setdefault(key, row)
         if first is row:
             continue
@@ -108,12 +110,14 @@ def read_table(path: Path, what: str, problems: list[Problem]) -> Table:
     return table
 
 
-_BLANKS = " \t\r\f\v"
-
-
 def split_blanks(text: str) -> list[str]:
     """Split at ASCII blanks only: other Unicode spaces belong to the word, as in Kaldi."""
     return [token.decode() for token in text.encode().split()]
+
+
+def strip_blanks(text: str) -> str:
+    """`text` without ASCII blanks at its ends."""
+    return text.strip(_BLANKS)
 
 
 def has_control_characters(text: str) -> bool:
