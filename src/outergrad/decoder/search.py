@@ -36,7 +36,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 @kernel
 def _kth_smallest_cost(tokens: Records, begin: int, end: int, k: int) -> np.float32:
     """The (k+1)-th smallest token cost."""
-    low = np.float32(np.inf)
+    low: np.float32 = np.float32(np.inf)
     high = np.float32(-np.inf)
     for token in range(begin, end):
         low = min(low, tokens[token].cost)
@@ -61,7 +61,8 @@ def _kth_smallest_cost(tokens: Records, begin: int, end: int, k: int) -> np.floa
             members[size] = tokens[token].cost
             size += 1
     members.sort()
-    return members[k - before]
+    found: np.float32 = members[k - before]
+    return found
 
 
 @kernel
@@ -92,9 +93,9 @@ def _reach(
     state: np.int32, cost: np.float32, slot: Int32Array, tokens: Records, begin: int, end: int
 ) -> int:
     """The token of `state` in the current frame, its cost lowered to `cost`; `end` if new."""
-    token = slot[state]
+    token: int = slot[state]
     if token < begin or token >= end or tokens[token].state != state:
-        token = np.int32(end)
+        token = end
         slot[state] = token
         tokens[token].state = state
         tokens[token].cost = cost
@@ -236,12 +237,11 @@ def _expand_frame(
                 links[link].cost = total
                 link += 1
     trellis.first_silent[frame + 1] = link
-    end, link = _expand_silent(
-        graph, scratch, trellis, begin, end, link, next_cutoff, lattice_beam
-    )
+    end, link = _expand_silent(graph, scratch, trellis, begin, end, link, next_cutoff, lattice_beam)
     trellis.first_token[frame + 2] = end
     trellis.first_link[frame + 2] = link
-    return end > begin
+    alive: bool = end > begin
+    return alive
 
 
 @kernel

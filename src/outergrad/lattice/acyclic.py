@@ -114,9 +114,7 @@ def viterbi(
 
 
 @kernel
-def best_so_far(
-    first_arc: Int64Array, source: Int32Array, score: Float64Array
-) -> Float64Array:
+def best_so_far(first_arc: Int64Array, source: Int32Array, score: Float64Array) -> Float64Array:
     """Score of the best path from the start to each node; float64 [node]."""
     best = np.full(first_arc.shape[0] - 1, -np.inf)
     best[0] = 0.0

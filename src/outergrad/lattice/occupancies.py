@@ -109,6 +109,4 @@ def sum_by_frame(
         num_frames: number of frames.
     """
     num_pdfs = int(pdf.max()) + 1 if len(pdf) else 0
-    return Occupancies(
-        log_z, *_sum_by_frame(value, first_entry, begin, pdf, num_frames, num_pdfs)
-    )
+    return Occupancies(log_z, *_sum_by_frame(value, first_entry, begin, pdf, num_frames, num_pdfs))

@@ -57,7 +57,7 @@ def _place_in_table(histories: Int32Array, history: int, table: Int32Array) -> i
         code ^= code >> np.uint64(32)
     slot = np.int64(code & np.uint64(mask))
     while table[slot] >= 0:
-        found = table[slot]
+        found: int = table[slot]
         same = True
         for position in range(size):
             same &= histories[found, position] == histories[history, position]
@@ -356,9 +356,9 @@ def _word_lattice(
     """Sum costs along the segments and look up their frames."""
     size = len(finals)
     none = np.zeros(size, dtype=np.int32)
-    graph_cost = np.concatenate(
-        [lattice.graph_cost, lattice.final_cost[finals]], dtype=np.float64
-    )[arcs]
+    graph_cost = np.concatenate([lattice.graph_cost, lattice.final_cost[finals]], dtype=np.float64)[
+        arcs
+    ]
     acoustic = np.concatenate([lattice.acoustic_score, none], dtype=np.float64)[arcs]
     pdf = np.concatenate([lattice.pdf, none - 1])[arcs]
     emits = np.concatenate([[0], np.cumsum(pdf >= 0)])

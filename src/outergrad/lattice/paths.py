@@ -111,15 +111,15 @@ def path_along(lattice: Lattice | WordLattice, arcs: Int64Array, acoustic_scale:
     # lattice ends with it.
     places = lattice.frame[lattice.source[labelled]]
     if isinstance(lattice, WordLattice):
-        ends = places + np.diff(lattice.first_entry)[labelled]
-        places = np.maximum(ends - 1, 0)
+        places = np.maximum(places + np.diff(lattice.first_entry)[labelled] - 1, 0)
     begins = [int(frame) for frame in places]
+    ends = [*begins, lattice.num_frames][1:]
     last = lattice.destination[arcs[-1]] if len(arcs) else 0
     final_cost = 0.0 if isinstance(lattice, WordLattice) else float(lattice.final_cost[last])
     pdfs, transitions = lattice.path_entries(arcs)
     return Path(
         words=tuple(int(word) for word in lattice.word[labelled]),
-        word_frames=tuple(zip(begins, [*begins[1:], lattice.num_frames], strict=False)),
+        word_frames=tuple(zip(begins, ends, strict=True)),
         pdfs=pdfs,
         transitions=transitions,
         graph_cost=float(lattice.graph_cost[arcs].sum(dtype=np.float64)) + final_cost,

@@ -97,8 +97,6 @@ class WordLattice:
         begin = self.frame[self.source] - self.first_entry[:-1]
         frame = np.repeat(begin, length) + np.arange(len(self.pdf))
         arc = np.repeat(np.arange(self.num_arcs), length)
-        sums = np.bincount(
-            arc, weights=scores[frame, self.pdf].astype(np.float64), minlength=self.num_arcs
-        )
-        return replace(self, acoustic_score=sums)
-
+        taken = scores[frame, self.pdf].astype(np.float64)
+        sums = np.bincount(arc, weights=taken, minlength=self.num_arcs)
+        return replace(self, acoustic_score=sums.astype(np.float64))
