@@ -82,6 +82,28 @@ def test_a_lost_reference_is_flagged():
     assert outer.value == pytest.approx(1.0)
 
 
+def test_the_reference_can_be_added_to_a_denominator_that_lost_it():
+    """Z_num = 3 Z_den, disjoint: three quarters of the mass are the reference's."""
+    numerator, denominator = (
+        sparse(one_hot([0, 0], 2), np.log(3.0)),
+        sparse(one_hot([1, 0], 2), 0.0),
+    )
+    assert run(numerator, denominator, MmiConfig()).counts.rejected == 1
+    outer = run(numerator, denominator, MmiConfig(add_reference=True))
+    assert outer.reference_missing
+    assert outer.value == pytest.approx(np.log(3.0 / 4.0))
+    np.testing.assert_allclose(dense(outer, 2), [[0.25, -0.25], [0.0, 0.0]], atol=1e-7)
+    assert outer.counts == FrameCounts(frames=2, kept=1, cancelled=1)
+
+
+def test_a_reference_that_is_there_is_not_added_again():
+    side = sparse(one_hot([0], 2), -3.0)
+    rounded = replace(side, log_z=-3.0001)
+    outer = run(side, rounded, MmiConfig(add_reference=True))
+    assert not outer.reference_missing
+    assert outer.value == pytest.approx(1e-4, rel=1e-6)
+
+
 def test_sums_of_different_kinds_are_refused():
     side = sparse(one_hot([0], 2))
     with pytest.raises(InputError, match="use one kind"):
@@ -154,3 +176,9 @@ def test_kaldi_outer_gradients_of_real_speech(shared, name, kind):
     magnitude = np.abs(expected).sum(axis=1)
     assert default.counts.rejected == missing.sum()
     assert default.counts.cancelled == (~missing & (magnitude < 0.01)).sum()
+
+
+@pytest.mark.parametrize("change", [{"rejection": 1.5}, {"cancellation": -0.1}])
+def test_impossible_thresholds_are_refused(change):
+    with pytest.raises(InputError, match="MMI"):
+        MmiConfig(**change)

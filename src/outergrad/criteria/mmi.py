@@ -18,6 +18,10 @@ from outergrad.lattice.occupancies import Occupancies
 # and far below any real defect, such as a lost arc.
 ROW_SUM_TOLERANCE = 1e-4
 
+# The reference counts as lost when log Z_den is below log Z_num by more than this, nats. The two
+# sides take graph costs from differently pushed float32 graphs, which differ by some 1e-4.
+LOST_REFERENCE = 0.01
+
 _KEPT, _CANCELLED, _REJECTED = 0, 1, 2
 
 
@@ -39,8 +43,11 @@ class MmiConfig:
     cancellation: float = 0.01
     """A frame cancels when sum_s |gamma_num - gamma_den|(s) is below this (0 = never)."""
 
-    def check(self) -> None:
-        """Raise InputError unless both thresholds are meaningful."""
+    add_reference: bool = False
+    """When beam search lost the reference, add the numerator's mass to the denominator: repairs
+    the criterion, and frame rejection is left with nothing to reject."""
+
+    def __post_init__(self) -> None:
         if not 0.0 <= self.rejection <= 1.0:
             raise InputError(f"MMI: rejection is {self.rejection}, must be in [0, 1]")
         if not 0.0 <= self.cancellation <= 2.0:
@@ -58,7 +65,7 @@ def mmi(
 ) -> OuterGradient:
     """MMI of one utterance.
 
-    F = log Z_num - log Z_den,  dF/da_t(s) = gamma_num_t(s) - gamma_den_t(s)
+    F = log Z_num - log Z_den,    dF/da_t(s) = gamma_num_t(s) - gamma_den_t(s)
 
     with scaled scores a = kappa (log p_theta - log p). The reference state of a frame is the one
     with the largest numerator occupancy. Rejected frames do not count as cancelled.
@@ -81,7 +88,6 @@ def mmi(
 
     Source: PAPER Eq. 2, its gradient, and section 7 ("Which sum"); frame rejection section 2.
     """
-    config.check()
     if numerator_sum != denominator_sum:
         raise InputError(
             f"MMI: the numerator sums over {numerator_sum}, the denominator over "
@@ -97,6 +103,11 @@ def mmi(
         return OuterGradient.failure(utterance, num_frames, "numerator-impossible")
     if not math.isfinite(denominator.log_z):
         return OuterGradient.failure(utterance, num_frames, "denominator-impossible")
+    missing = denominator.log_z < numerator.log_z - LOST_REFERENCE
+    log_z_den, added = denominator.log_z, 0.0
+    if missing and config.add_reference:
+        log_z_den = float(np.logaddexp(numerator.log_z, denominator.log_z))
+        added = math.exp(numerator.log_z - log_z_den)
     num_pdfs = 1 + max(int(side.pdf.max(initial=0)) for side in (numerator, denominator))
     fates, lengths, pdfs, values = _differences(
         numerator.offsets,
@@ -106,6 +117,7 @@ def mmi(
         denominator.pdf,
         denominator.value,
         num_pdfs,
+        added,
         config.rejection,
         config.cancellation,
     )
@@ -127,8 +139,8 @@ def mmi(
             cancelled=int(np.count_nonzero(fates == _CANCELLED)),
             rejected=int(np.count_nonzero(fates == _REJECTED)),
         ),
-        value=numerator.log_z - denominator.log_z,
-        reference_missing=denominator.log_z < numerator.log_z,
+        value=numerator.log_z - log_z_den,
+        reference_missing=missing,
     )
 
 
@@ -141,11 +153,14 @@ def _differences(
     den_pdf: Int32Array,
     den_value: Float64Array,
     num_pdfs: int,
+    added: float,
     rejection: float,
     cancellation: float,
 ) -> tuple[Int32Array, Int64Array, Int32Array, Float32Array]:
     """Per frame: fate and length of its row; all kept rows one after the other.
 
+    `added` is the share of the numerator in a denominator that the reference was added to:
+    gamma_num - [added gamma_num + (1 - added) gamma_den] = (1 - added) (gamma_num - gamma_den).
     The frame at which occupancies are found wrong ends the arrays of fates and lengths early.
     """
     num_frames = len(num_offsets) - 1
@@ -187,8 +202,10 @@ def _differences(
             abs(num_total - 1.0) <= ROW_SUM_TOLERANCE and abs(den_total - 1.0) <= ROW_SUM_TOLERANCE
         ):
             return fates[:t], lengths[:t], pdfs[:0], values[:0]
+        at_reference = (1.0 - added) * at_reference + added * largest
         mass = 0.0
         for k in range(count):
+            difference[touched[k]] *= 1.0 - added
             mass += abs(difference[touched[k]])
         if at_reference < rejection:
             fates[t] = _REJECTED
@@ -197,7 +214,7 @@ def _differences(
         else:
             fates[t] = _KEPT
             # Rounding left in the row is taken out evenly over its mass: rows sum to zero.
-            excess = num_total - den_total
+            excess = (1.0 - added) * (num_total - den_total)
             for k in range(count):
                 s = touched[k]
                 value = difference[s] - excess * abs(difference[s]) / mass

@@ -57,7 +57,8 @@ class OuterGradient:
     value: float
     """Criterion summed over frames, natural log: log Z_num - log Z_den for MMI."""
     reference_missing: bool = False
-    """True when log Z_den < log Z_num: beam search lost the reference, so the value is positive."""
+    """True when log Z_den < log Z_num: beam search lost the reference. Unless it was added to the
+    denominator, the value is then positive."""
     reason: str | None = None
     """Short code of the failure, None on success."""
 

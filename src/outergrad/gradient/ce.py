@@ -53,8 +53,7 @@ class CeConfig:
     threads: int = 0
     """torch threads while training; 0 = leave as they are."""
 
-    def check(self) -> None:
-        """Raise InputError unless one can train with this."""
+    def __post_init__(self) -> None:
         positive = ("batch_size", "rate", "max_epochs")
         for name in positive:
             if not getattr(self, name) > 0:
@@ -124,7 +123,6 @@ def train_ce(
         InputError: data that do not fit each other or the network, or a state of another training.
         RunError: the criterion became nan or inf in the first epoch: the rate is too high.
     """
-    config.check()
     num_pdfs = module.config.num_pdfs
     frames = FrameSet.of(source, targets, training, num_pdfs)
     held_out_source = held_out_source or source
