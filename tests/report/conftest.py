@@ -74,7 +74,7 @@ def made_up_results() -> dict[str, Any]:
             "cancelled": 1_018_402,
             "rejected": 11_903,
         },
-        "utterances": {"visits": 3210, "failed": {"no final state reached": 7, "beam too narrow": 2}},
+        "utterances": {"visits": 900, "failed": {"no final state reached": 3, "too few frames": 1}},
     }  # fmt: skip
 
 
@@ -110,21 +110,23 @@ def made_up_records(generator: np.random.Generator) -> dict[str, list[dict[str, 
                 "rate": 0.001 if step <= 16 else 0.0001,
             }
         )
-    for visit in range(900):
-        mmi.append(
-            {
-                "time": 0.2 * visit,
-                "kind": "outer",
-                "utterance": f"query-{visit % 300:04d}",
-                "frames": 375,
-                "kept": 55,
-                "cancelled": 316,
-                "rejected": 4,
-                "value": -12.0,
-                "reason": "no final state reached" if visit in (33, 40, 333) else None,
-                "decoder": visit % 2,
-            }
-        )
+    lost = "no final state reached"
+    failures = {33: lost, 40: lost, 333: lost, 71: "too few frames"}
+    mmi += [
+        {
+            "time": 0.2 * visit,
+            "kind": "outer",
+            "utterance": f"query-{visit % 300:04d}",
+            "frames": 375,
+            "kept": 55,
+            "cancelled": 316,
+            "rejected": 4,
+            "value": -12.0,
+            "reason": failures.get(visit),
+            "decoder": visit % 2,
+        }
+        for visit in range(900)
+    ]
     for push in range(1500):
         outer = int(generator.gamma(4.0, 16.0))
         inner = int(generator.poisson(1.2))

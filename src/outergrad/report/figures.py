@@ -16,11 +16,11 @@ from outergrad.report.formatting import (
     system_name,
     time_unit,
 )
-from outergrad.report.svg import ACCENT, INK, MUTED, RULE, Box, Canvas, draw
+from outergrad.report.svg import ACCENT, INK, MARGIN, MUTED, RULE, Box, Canvas, draw
 
 WIDE = 760
 NARROW = 340
-_PLAIN_LEFT = 44
+_RIGHT = 6
 _BINS = 32
 
 
@@ -30,15 +30,17 @@ def wer_figure(scores: Sequence[Score], width: int) -> str:
     systems = list(dict.fromkeys(score.system for score in scores))
     labels = {system: shortened(system_name(system), 22) for system in systems}
     wide = width >= 600 and len(lms) <= 3
-    left = 18 + 7 * max(len(label) for label in labels.values())
-    row, gap, head, foot = 26, 24, 34, 42
+    left = 12 + round(7.6 * max(len(label) for label in labels.values()))
+    row, gap, head, foot = 28, 24, 28, 42
     columns = len(lms) if wide else 1
-    panel_width = (width - left - 14 - gap * (columns - 1)) / columns
+    panel_width = (width - left - _RIGHT - gap * (columns - 1)) / columns
     panel_height = row * len(systems)
     block = head + panel_height + foot
     height = block if wide else block * len(lms)
     last = systems[-1]
     most = max(max(score.wer, score.high or 0) for score in scores) or 1.0
+    # Room on the right for the number beside the longest bar.
+    most *= panel_width / (panel_width - 44)
 
     def paint(canvas: Canvas) -> None:
         for index, lm in enumerate(lms):
@@ -52,7 +54,7 @@ def wer_figure(scores: Sequence[Score], width: int) -> str:
             axes = canvas.panel(box, "", most_ticks=(5, 4))
             axes.grid(visible=False)
             axes.grid(axis="x", color=RULE, linewidth=0.8)
-            axes.set(xlim=(0, most * 1.12), ylim=(len(systems) - 0.5, -0.5), yticks=[])
+            axes.set(xlim=(0, most), ylim=(len(systems) - 0.5, -0.5), yticks=[])
             for score in scores:
                 if score.lm != lm:
                     continue
@@ -62,20 +64,16 @@ def wer_figure(scores: Sequence[Score], width: int) -> str:
                     axes.plot([score.low, score.high], [y, y], color=colour, linewidth=2)
                 axes.plot([score.wer], [y], "o", color=colour, markersize=8)
                 middle = box.top + (y + 0.5) * row
+                end = max(score.wer, score.high or 0) / most * box.width
                 canvas.text(
-                    box.left + min(score.wer / (most * 1.12), 0.93) * box.width,
-                    middle - 8,
-                    fixed(score.wer),
-                    align="center",
-                    colour=colour,
-                    weight="semibold",
+                    box.left + end + 9, middle + 4, fixed(score.wer), colour=colour, weight="bold"
                 )
             if column == 0:
                 for y, system in enumerate(systems):
                     colour = ACCENT if system == last else INK
                     middle = box.top + (y + 0.5) * row
-                    canvas.text(left - 12, middle + 4, labels[system], align="right", colour=colour)
-            canvas.text(box.left, box.top - 16, f"{shortened(clean(lm), 24)} LM", weight="semibold")
+                    canvas.text(0, middle + 4, labels[system], colour=colour)
+            canvas.text(box.left, box.top - 12, f"{shortened(clean(lm), 24)} LM", weight="bold")
             bottom = box.top + box.height + 33
             canvas.text(box.left + box.width, bottom, "word error, %", align="right", colour=MUTED)
 
@@ -149,10 +147,8 @@ def ages_figure(
     """Histograms of the outer and the inner age, in updates and in seconds."""
     shown = [key for key in AGES if key in ages]
     columns = 2 if width >= 600 and len(shown) > 1 else 1
-    gap, head, panel_height, foot = 56, 42, 110, 34
-    panel_width = (
-        width - columns * _PLAIN_LEFT - 14 - (gap - _PLAIN_LEFT) * (columns - 1)
-    ) / columns
+    gap, head, panel_height, foot = 74, 30, 110, 38
+    panel_width = (width - MARGIN - _RIGHT - gap * (columns - 1)) / columns
     block = head + panel_height + foot
     rows = -(-len(shown) // columns)
 
@@ -160,7 +156,7 @@ def ages_figure(
         for index, key in enumerate(shown):
             gradient, unit = key
             box = Box(
-                _PLAIN_LEFT + (index % columns) * (panel_width + gap),
+                MARGIN + (index % columns) * (panel_width + gap),
                 head + (index // columns) * block,
                 panel_width,
                 panel_height,
@@ -169,12 +165,13 @@ def ages_figure(
             shares, edges = age_histogram(ages[key], whole=unit == "updates")
             colour = ACCENT if gradient == "outer" else MUTED
             axes.stairs(shares, edges, fill=True, color=colour, linewidth=0)
+            axes.yaxis.set_major_formatter(lambda share, _: f"{share:g} %")
             axes.set(xlim=(edges[0], edges[-1]), ylim=(0, max(float(shares.max()) * 1.08, 1e-9)))
             median, p95 = summary[key]
             for value, style in ((median, "-"), (p95, (0, (3, 2)))):
                 if edges[0] <= value <= edges[-1]:
                     axes.axvline(value, color=INK, linewidth=1, linestyle=style)
-            note = f"median {significant(median)} · 95 % {significant(p95)}"
+            note = f"median {significant(median)}, p95 {significant(p95)}"
             canvas.text(box.left + box.width, box.top - 12, note, align="right", colour=MUTED)
 
     return draw("ages", width, rows * block, paint)
@@ -188,7 +185,8 @@ def age_histogram(ages: Ages, whole: bool) -> tuple[Any, Any]:
 
     Args:
         ages: what was recorded.
-        whole: ages are whole numbers, and bins must not cut between them unevenly.
+        whole: ages are whole numbers; each bin then holds equally many of them, with the
+            numbers in its middle.
 
     Returns:
         shares float64 [bins] in %, edges float64 [bins + 1].
@@ -196,7 +194,7 @@ def age_histogram(ages: Ages, whole: bool) -> tuple[Any, Any]:
     end = max(ages.quantile(0.99), 1.0 if whole else 1e-9)
     if whole:
         step = int(np.ceil((end + 1) / _BINS))
-        edges = np.arange(0, end + 1 + step, step, dtype=np.float64)
+        edges = np.arange(0, end + 1 + step, step, dtype=np.float64) - 0.5
     else:
         edges = np.linspace(0.0, end, _BINS + 1)
     inside = np.minimum(ages.values, (edges[-2] + edges[-1]) / 2)
@@ -205,15 +203,15 @@ def age_histogram(ages: Ages, whole: bool) -> tuple[Any, Any]:
 
 
 def _stacked(canvas: Canvas, panels: Sequence[str], panel: int) -> list[tuple[Box, str, bool]]:
-    width = canvas.width - _PLAIN_LEFT - 14
+    width = canvas.width - MARGIN - _RIGHT
     return [
-        (Box(_PLAIN_LEFT, 42 + i * (panel + 46), width, panel), name, i == len(panels) - 1)
+        (Box(MARGIN, 30 + i * (panel + 46), width, panel), name, i == len(panels) - 1)
         for i, name in enumerate(panels)
     ]
 
 
 def _stack_height(panels: Sequence[str], panel: int) -> int:
-    return 42 + len(panels) * panel + (len(panels) - 1) * 46 + 44
+    return 30 + len(panels) * panel + (len(panels) - 1) * 46 + 44
 
 
 def _line(axes: Any, x: Any, y: Any, colour: str) -> None:

@@ -65,7 +65,7 @@ class Visits:
 
     Args:
         total: visits, failed ones included.
-        utterances: different utterances visited; None if not recorded one by one.
+        utterances: different utterances visited; None if not every visit was recorded.
         fewest: visits to the least visited of them.
         most: visits to the most visited of them.
         failed: reason → failed visits, most frequent first.
@@ -189,12 +189,16 @@ def visits(run: Run) -> Visits | None:
         for reason, entry in table(summary.get("failed")).items()
         if (value := number(entry)) is not None
     }
-    total = number(summary.get("visits"))
+    recorded = float(per_utterance.total())
+    given = number(summary.get("visits"))
+    total = given if given is not None else recorded or None
+    # Records may hold fewer visits than there were; then they say nothing about each utterance.
+    complete = recorded > 0 and total == recorded
     return Visits(
-        total=float(per_utterance.total()) if total is None and per_utterance else total,
-        utterances=len(per_utterance) or None,
-        fewest=min(per_utterance.values(), default=None),
-        most=max(per_utterance.values(), default=None),
+        total=total,
+        utterances=len(per_utterance) if complete else None,
+        fewest=min(per_utterance.values()) if complete else None,
+        most=max(per_utterance.values()) if complete else None,
         failed=dict(_most_first((counted or failed).items())),
         examples={reason: tuple(ids) for reason, ids in examples.items()},
     )

@@ -100,7 +100,7 @@ def duration(seconds: float) -> str:
 
 def time_unit(longest: float) -> tuple[str, float]:
     """Unit for a time axis up to `longest` seconds, and how many seconds it has."""
-    if longest < 180:
+    if longest < 300:
         return "s", 1.0
     return ("min", 60.0) if longest < 3 * 3600 else ("h", 3600.0)
 

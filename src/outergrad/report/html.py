@@ -4,6 +4,7 @@ import base64
 import csv
 import html
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from io import StringIO
 
 from outergrad.report.formatting import clean
@@ -39,6 +40,15 @@ def element(name: str, *children: object, **attributes: object) -> Markup:
     return Markup(f"<{name}{given}>{inside}</{name}>")
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows of a table that belong together, with a title above and a note below."""
+
+    rows: Sequence[Sequence[object]]
+    title: str | None = None
+    note: str | None = None
+
+
 def join(parts: Iterable[object]) -> Markup:
     """Several elements or texts, one after the other."""
     return Markup(
@@ -48,43 +58,59 @@ def join(parts: Iterable[object]) -> Markup:
 
 def table(
     head: Sequence[object],
-    groups: Sequence[tuple[str | None, Sequence[Sequence[object]]]],
-    caption: str | None = None,
+    groups: Sequence[Group],
+    caption: str,
+    text_columns: Sequence[int] = (),
 ) -> Markup:
     """A table that scrolls in its own box where it is too wide.
 
     Args:
         head: column titles; the first column holds names, the others numbers.
-        groups: (title of the group or None, its rows).
+        groups: the rows.
         caption: what the table shows, for readers who cannot see it.
+        text_columns: columns after the first that hold text, not numbers.
 
     Returns:
         The box with the table.
     """
     bodies = []
-    for title, rows in groups:
+    kinds = ["text" if index in text_columns else None for index in range(len(head))]
+    for group in groups:
         lines = []
-        if title is not None:
+        if group.title is not None:
+            title = element("span", group.title)
             cell = element("th", title, colspan=len(head), scope="rowgroup")
             lines.append(element("tr", cell, class_="group"))
-        for row in rows:
+        for row in group.rows:
             cells = [element("th", row[0], scope="row")]
-            cells += [element("td", value) for value in row[1:]]
+            cells += [
+                element("td", value, class_=kind)
+                for value, kind in zip(row[1:], kinds[1:], strict=True)
+            ]
             lines.append(element("tr", *cells))
+        if group.note is not None:
+            cell = element("td", element("span", group.note), colspan=len(head))
+            lines.append(element("tr", cell, class_="note"))
         bodies.append(element("tbody", *lines))
-    titles = element("tr", *(element("th", title, scope="col") for title in head))
+    titles = element(
+        "tr",
+        *(
+            element("th", title, scope="col", class_=kind)
+            for title, kind in zip(head, kinds, strict=True)
+        ),
+    )
     return element(
         "div",
         element(
             "table",
-            None if caption is None else element("caption", caption),
+            element("caption", caption),
             element("thead", titles),
             *bodies,
         ),
         class_="scroll",
         tabindex="0",
         role="region",
-        aria_label=caption or "Table",
+        aria_label=caption,
     )
 
 

@@ -81,7 +81,11 @@ def page(run: Run, date: str | None = None) -> str:
 def _facts(run: Run, date: str | None) -> Markup:
     results = run.results
     labels = {"data": "Data", "engine": "Engine", "seed": "Seed", "digest": "Configuration"}
-    facts = [(label, described(results[key])) for key, label in labels.items() if key in results]
+    facts = [
+        (label, described(results[key]))
+        for key, label in labels.items()
+        if results.get(key) is not None
+    ]
     when = date if date is not None else results.get("date")
     if when:
         facts.append(("Date", described(when)))

@@ -81,7 +81,10 @@ def number(value: object) -> float | None:
     """The value if it is a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # an integer beyond the floats
+        return None
 
 
 def table(value: object) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ from outergrad.report.formatting import (
     signed,
     significant,
 )
-from outergrad.report.html import Markup, csv_link, element, join, table
+from outergrad.report.html import Group, Markup, csv_link, element, join, table
 from outergrad.report.run import Run
 from outergrad.report.tables import COLUMNS, by_language_model, wer_rows
 
@@ -63,7 +63,8 @@ def word_error(run: Run) -> Markup | Missing:
             name, rate, *rest = wer_rows(score)
             cell = element("span", rate, class_="best") if score.wer == best else rate
             rows.append([name, cell, *rest])
-        groups.append((f"{lm} language model", rows))
+        notes = [_compared(pair) for pair in comparisons(run.results) if pair.lm == group[0].lm]
+        groups.append(Group(rows, f"{lm} language model", " ".join(notes) or None))
     data = csv_link(
         "word-error",
         ("system", "lm", "wer", "low", "high", "sub", "ins", "del", "words", "lm_weight"),
@@ -75,7 +76,6 @@ def word_error(run: Run) -> Markup | Missing:
     )  # fmt: skip
     return _section(
         "Word error on the test set",
-        join(element("p", _compared(pair)) for pair in comparisons(run.results)),
         table(COLUMNS, groups, "Word error of each system on the test set"),
         _figure(
             run,
@@ -152,15 +152,10 @@ def staleness(run: Run) -> Markup | Missing:
     if not summary:
         return Missing("Staleness: no push has been recorded.")
     rows = []
-    for gradient in ("outer", "inner"):
-        cells = [
-            significant(value)
-            for unit in ("updates", "seconds")
-            for value in summary.get((gradient, unit), (None, None))
-        ]
-        rows.append([f"{gradient} gradient", *cells])
-    head = ("Age", "updates, median", "95th percentile", "seconds, median", "95th percentile")
-    parts = [table(head, [(None, rows)], "Age of the outer and the inner gradients")]
+    for (gradient, unit), quantiles in summary.items():
+        rows.append([f"{gradient} age, {unit}", *(significant(value) for value in quantiles)])
+    head = ("Age", "Median", "95th percentile")
+    parts = [table(head, [Group(rows)], "Age of the outer and the inner gradients")]
     if recorded:
         parts.append(
             _figure(
@@ -217,10 +212,9 @@ def frames(run: Run) -> Markup | Missing:
     )
     rows = [
         [
-            join([element("span", class_=f"swatch {kind}"), label]),
+            join([element("span", class_=f"swatch {kind}"), label, element("small", note)]),
             count(frames),
             f"{fixed(shares[kind])}{NBSP}%",
-            element("span", note),
         ]
         for kind, frames, label, note in kinds
     ]
@@ -232,7 +226,7 @@ def frames(run: Run) -> Markup | Missing:
         element(
             "figure",
             element("div", *bar, class_="shares", role="img", aria_label=label),
-            table(("", "Frames", "Share", ""), [(None, rows)], "Frames kept, cancelled, rejected"),
+            table(("", "Frames", "Share"), [Group(rows)], "Frames kept, cancelled, rejected"),
             _caption(run, f"{count(counts.total)} frames.", data),
         ),
     )
@@ -249,9 +243,11 @@ def utterances(run: Run) -> Markup | Missing:
         for reason, failures in seen.failed.items():
             ids = seen.examples.get(reason, ())
             shown = ", ".join(ids[:_EXAMPLES]) + (", …" if len(ids) > _EXAMPLES else "")
-            rows.append([reason, count(failures), element("span", shown)])
+            rows.append([reason, count(failures), shown])
         parts.append(
-            table(("Reason", "Visits", "Utterances"), [(None, rows)], "Failed visits by reason")
+            table(
+                ("Reason", "Visits", "Utterances"), [Group(rows)], "Failed visits by reason", (2,)
+            )
         )
     return _section("Utterances", *parts)
 
@@ -277,7 +273,7 @@ def stage_times(run: Run) -> Markup | Missing:
         "Time",
         element(
             "figure",
-            table(("Stage", "Time", "Share", ""), [(None, rows)], "Time of each stage"),
+            table(("Stage", "Time", "Share", ""), [Group(rows)], "Time of each stage", (3,)),
             _caption(run, f"Wall-clock time, {duration(total)} in all.", data),
         ),
     )
@@ -317,8 +313,10 @@ def _section(title: str, *parts: Markup) -> Markup:
 def _figure(run: Run, paint: Callable[[int], str], caption: str, data: Markup) -> Markup:
     return element(
         "figure",
-        element("div", Markup(paint(figures.WIDE)), class_="wide-figure"),
-        element("div", Markup(paint(figures.NARROW)), class_="narrow", aria_hidden="true"),
+        *(
+            element("div", Markup(paint(width)), class_=kind, role="img", aria_label=caption)
+            for width, kind in ((figures.WIDE, "wide-figure"), (figures.NARROW, "narrow"))
+        ),
         _caption(run, caption, data),
     )
 
@@ -331,7 +329,11 @@ def _caption(run: Run, text: str, data: Markup) -> Markup:
 def provenance(run: Run) -> str:
     """Which engine, seed, data and configuration made a figure, as far as the run says."""
     named = (("engine", "Engine"), ("seed", "seed"), ("data", "data"), ("digest", "configuration"))
-    known = [f"{label} {described(run.results[key])}" for key, label in named if key in run.results]
+    known = [
+        f"{label} {described(run.results[key])}"
+        for key, label in named
+        if run.results.get(key) is not None
+    ]
     return ", ".join(known) + "." if known else "Engine, seed, data and configuration not recorded."
 
 
@@ -349,7 +351,7 @@ def _compared(pair: Comparison) -> str:
     change = "" if pair.relative is None else f", {signed(pair.relative)}{NBSP}% relative"
     p = "not tested" if pair.p is None else probability(pair.p)
     return (
-        f"{clean(pair.lm)}: {short_name(after.system)} − {short_name(before.system)} = "
+        f"{short_name(after.system)} − {short_name(before.system)}: "
         f"{signed(after.wer - before.wer, 1)} points{change}; matched-pairs test: {p}."
     )
 

@@ -38,17 +38,20 @@ th,td{{padding:.42rem 0 .42rem 1.1rem;text-align:right;white-space:nowrap;font-w
 th:first-child,td:first-child{{padding-left:0;text-align:left}}
 thead th{{font-size:.8125rem;color:var(--muted);vertical-align:bottom}}
 tr.group th{{padding-top:1.15rem;font-weight:650}}
-td b{{font-weight:650}}
-td.text{{white-space:normal;text-align:left;overflow-wrap:anywhere}}
+td.text{{white-space:normal;text-align:left;min-width:12rem;overflow-wrap:anywhere}}
+th.text{{text-align:left}}
+tr.group span,tr.note span{{display:block;position:sticky;left:0;max-width:calc(100vw - 3.5rem)}}
+tr.note td{{color:var(--muted);font-size:.875rem;border-bottom:0;white-space:normal}}
 .best{{color:var(--accent);font-weight:650}}
 .bar{{display:block;height:.55rem;min-width:1px;border-radius:1px;background:var(--accent)}}
-td.wide{{width:45%;min-width:7rem}}
 .shares{{display:flex;height:1.5rem;gap:2px;margin-top:1.4rem}}
 .shares span{{min-width:1px;border-radius:1px}}
 .kept{{background:var(--accent)}}
 .cancelled{{background:color-mix(in srgb,var(--muted) 38%,var(--paper))}}
 .rejected{{background:var(--ink)}}
 .other{{border:1px solid var(--rule)}}
+th small{{display:block;padding-left:1.2rem;font-size:.8125rem;color:var(--muted);
+  white-space:normal}}
 .swatch{{display:inline-block;width:.7rem;height:.7rem;margin-right:.5rem;border-radius:1px}}
 details{{margin-top:1rem}}
 summary{{cursor:pointer;color:var(--accent)}}
@@ -62,6 +65,8 @@ footer{{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--rule);
   .wide-figure{{display:none}}
   .narrow{{display:block}}
   dl.facts{{grid-template-columns:1fr 1fr}}
+  th,td{{padding-left:.8rem}}
+  td.text{{min-width:9rem}}
 }}
 @media print{{
   @page{{margin:16mm}}
@@ -69,10 +74,11 @@ footer{{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--rule);
   body{{font-size:10.5pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}}
   main{{max-width:none;padding:0}}
   section{{margin-top:2rem}}
-  h2,.lead{{break-after:avoid}}
+  h2,section>p{{break-after:avoid}}
   tr,.shares{{break-inside:avoid}}
+  tr.note{{break-before:avoid}}
   .scroll{{overflow:visible}}
   .wide-figure{{display:block}}
-  .narrow,.download,details{{display:none}}
+  .narrow,.download,section:has(details){{display:none}}
 }}
 """

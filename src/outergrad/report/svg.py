@@ -39,6 +39,8 @@ FONT_FAMILY = (
     'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", Arial, sans-serif'
 )
 _FONT_SIZE = 12
+MARGIN = 50
+"""px left of a panel for its tick labels; its title begins where these do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def draw(name: str, width: int, height: int, paint: Callable[["Canvas"], None]) 
 
     style = {
         "svg.fonttype": "none",
-        "svg.hashsalt": f"{name}-{width}",
+        "svg.hashsalt": f"{clean(name)}-{width}",
         "text.parse_math": False,
         "font.family": ["DejaVu Sans"],
         "font.size": _FONT_SIZE,
@@ -126,7 +128,7 @@ class Canvas:
         *,
         share_x: Any = None,
         tick_labels: bool = True,
-        most_ticks: tuple[int, int] = (6, 4),
+        most_ticks: tuple[int, int] = (6, 6),
     ) -> Any:
         """Axes with a horizontal title above, quiet horizontal rules and a base line.
 
@@ -167,7 +169,7 @@ class Canvas:
         axes.yaxis.set_major_locator(MaxNLocator(most_ticks[1], steps=[1, 2, 2.5, 5, 10]))
         for axis in (axes.xaxis, axes.yaxis):
             axis.get_major_formatter().set_useOffset(False)
-        self.text(box.left - 36, box.top - 12, title, weight="semibold")
+        self.text(box.left - MARGIN, box.top - 12, title, weight="bold")
         return axes
 
     def text(
@@ -194,7 +196,7 @@ class Canvas:
     def key(self, right: float, y: float, entries: Sequence[tuple[str, str]]) -> None:
         """Name what is drawn in which colour, in these colours, ending at `right` px."""
         for label, colour in reversed(entries):
-            self.text(right, y, label, align="right", colour=colour, weight="semibold")
+            self.text(right, y, label, align="right", colour=colour, weight="bold")
             right -= 7.5 * len(label) + 14
 
 
@@ -204,7 +206,7 @@ def _tidied(svg: str, width: int, height: int) -> str:
     body = re.sub(r"<style.*?</style>", "", body, count=1, flags=re.DOTALL)
     body = re.sub(r"<[^>]*>", lambda tag: _tidied_tag(tag.group()), body)
     body = re.sub(r">\s+<", "><", body.strip())
-    return f'<svg viewBox="0 0 {width} {height}" role="img">{body}'
+    return f'<svg viewBox="0 0 {width} {height}">{body}'
 
 
 def _tidied_tag(tag: str) -> str:
@@ -213,6 +215,7 @@ def _tidied_tag(tag: str) -> str:
     tag = re.sub(r' transform="rotate\(-0 [^"]*"', "", tag)
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
     tag = re.sub(r"(\d+\.\d\d)\d+", r"\1", tag)
+    tag = re.sub(r"font-weight: (bold|700)", "font-weight: 600", tag)
     tag = tag.replace("xlink:href", "href").replace("\n", " ")
     for colour, variable in _VARIABLES.items():
         tag = tag.replace(colour, f"var({variable})")

@@ -9,8 +9,9 @@ from rich.text import Text
 from outergrad.report.findings import Score, scores
 from outergrad.report.formatting import clean, count, fixed, significant, system_name
 
-COLUMNS = ("System", "WER %", "95 % interval", "Sub", "Ins", "Del", "Words", "LM weight", "Penalty")
-"""Columns of the WER table; rates are in %, the others are counts of words and decoding weights."""
+COLUMNS = ("System", "WER %", "95 % interval", "Sub", "Ins", "Del", "Words", "Weight", "Penalty")
+"""Columns of the WER table; rates are in %, the others count words, or say with which LM weight and
+insertion penalty was decoded."""
 
 
 def wer_rows(score: Score) -> tuple[str, ...]:
@@ -52,16 +53,15 @@ def wer_table(results: Mapping[str, Any]) -> Table:
         Names are shown as they are, never read as markup.
     """
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for index, title in enumerate(COLUMNS):
-        table.add_column(title, justify="right" if index else "left", no_wrap=True)
-    for number, (lm, group) in enumerate(by_language_model(results).items()):
-        if number:
-            table.add_row()
-        table.add_row(Text(f"{lm} language model", style="dim"))
+    for index, title in enumerate(("LM", *COLUMNS[:-1])):
+        table.add_column(title, justify="right" if index > 1 else "left", no_wrap=index != 1)
+    for lm, group in by_language_model(results).items():
         best = min(score.wer for score in group)
         for score in group:
             style = "bold" if score.wer == best else ""
-            table.add_row(*(Text(cell, style=style) for cell in wer_rows(score)))
+            cells = (Text(cell, style=style) for cell in wer_rows(score)[:-1])
+            table.add_row(Text(lm if score is group[0] else "", style="dim"), *cells)
+        table.add_section()
     return table
 
 
