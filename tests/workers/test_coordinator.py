@@ -1,0 +1,171 @@
+import numpy as np
+import pytest
+
+from outergrad.criteria.outcome import FrameCounts, OuterGradient
+from outergrad.errors import InputError, RunError
+from outergrad.workers.config import AsyncConfig, ScheduleConfig
+from outergrad.workers.coordinator import Coordinator
+from outergrad.workers.messages import (
+    Assignment,
+    Evaluation,
+    EvaluationRequest,
+    HeldOut,
+    Outcome,
+    PushNote,
+    Signal,
+    Stamp,
+)
+from outergrad.workers.program import Factory, Program
+
+NEW = Stamp((0,), 0.0)
+
+
+def coordinator(utterances=4, **settings):
+    schedule = settings.pop("schedule", ScheduleConfig(epochs=1))
+    nothing = Factory("nowhere:nothing")
+    ids = tuple(f"u{k}" for k in range(utterances))
+    program = Program(nothing, nothing, nothing, np.zeros(1, np.float32), ids)
+    return Coordinator(program, AsyncConfig(schedule=schedule, **settings))
+
+
+def outcome(assignment, frames=1, reason=None):
+    failure = OuterGradient.failure(assignment.utterance, frames, reason or "")
+    outer = failure
+    if reason is None:
+        outer = OuterGradient(
+            assignment.utterance,
+            frames,
+            np.arange(frames, dtype=np.int32),
+            np.zeros(frames + 1, np.int64),
+            failure.pdfs,
+            failure.values,
+            FrameCounts(frames, frames),
+            0.0,
+        )
+    return Outcome(assignment, outer, NEW, assignment.replica)
+
+
+def note(*visits, replica=0):
+    return PushNote(replica, NEW, NEW, 1, 1, visits)
+
+
+def evaluate(machine, criterion):
+    request = machine.next_evaluation(0.0)
+    assert isinstance(request, EvaluationRequest)
+    return machine.evaluated(Evaluation(request, HeldOut(criterion)))
+
+
+def test_no_more_is_handed_out_than_the_queue_holds():
+    machine = coordinator(queue=2, decoders=3)
+    first, second = machine.next_utterance(0), machine.next_utterance(1)
+    assert machine.next_utterance(2) is Signal.LATER
+    machine.decoded(outcome(first))
+    assert machine.next_utterance(2) is Signal.LATER
+    assert machine.next_outcome(0).assignment == first
+    assert isinstance(machine.next_utterance(2), Assignment)
+    assert machine.decoder_lost(1) == second
+
+
+def test_a_run_from_start_to_end():
+    machine = coordinator(utterances=2)
+    assert evaluate(machine, -1.0).best
+    assert machine.next_evaluation(0.0) is Signal.LATER
+    failed = machine.next_utterance(0)
+    machine.decoded(outcome(failed, reason="no final state reached"))
+    good = machine.next_utterance(0)
+    assert machine.next_outcome(0) is Signal.LATER
+    machine.decoded(outcome(good))
+    assert machine.next_outcome(0).assignment == good
+    assert machine.next_outcome(0) is Signal.END
+    # What is open may still get lost, so the decoder must stay.
+    assert machine.next_utterance(0) is Signal.LATER
+    machine.pushed(note(good.visit), applied=True)
+    assert machine.next_utterance(0) is Signal.END
+    assert not machine.check_finished()
+    evaluate(machine, -0.5)
+    assert machine.check_finished()
+    assert machine.stop_reason == "all 1 epochs are done"
+    assert machine.visits.counts.reasons == {"no final state reached": 1}
+
+
+def test_utterances_of_a_dead_replica_are_handed_out_again():
+    machine = coordinator(utterances=2)
+    for _ in range(2):
+        machine.decoded(outcome(machine.next_utterance(0)))
+        machine.next_outcome(0)
+    machine.pushed(note(1), applied=True)
+    assert machine.replica_lost(0) == 1
+    again = machine.next_utterance(0)
+    assert again.visit == 3
+    assert machine.visits.counts.lost == 1
+
+
+def test_a_visit_whose_frames_all_cancel_is_complete():
+    machine = coordinator(utterances=1)
+    machine.decoded(outcome(machine.next_utterance(0), frames=0))
+    assert machine.visits.finished
+
+
+def test_an_evaluator_that_died_is_asked_again():
+    machine = coordinator()
+    request = machine.next_evaluation(0.0)
+    assert machine.next_evaluation(5.0) == request
+
+
+def test_evaluations_every_so_many_updates():
+    machine = coordinator(schedule=ScheduleConfig(epochs=9, evaluate_every=3))
+    asked = []
+    for update in range(8):
+        answer = machine.next_evaluation(0.0)
+        if isinstance(answer, EvaluationRequest):
+            asked.append(update)
+            machine.evaluated(Evaluation(answer, HeldOut(-1.0 / (update + 1))))
+        machine.pushed(note(), applied=True)
+    assert asked == [0, 3, 6]
+
+
+def test_a_push_that_was_not_applied_is_no_update():
+    machine = coordinator()
+    machine.pushed(note(), applied=False)
+    assert machine.updates == 0
+
+
+def test_warm_start_lets_the_first_replica_begin_alone():
+    machine = coordinator(replicas=2, warm_start=2)
+    assert isinstance(machine.next_utterance(0), Assignment)
+    assert machine.next_utterance(1) is Signal.LATER
+    for _ in range(2):
+        machine.pushed(note(), applied=True)
+    assert isinstance(machine.next_utterance(1), Assignment)
+
+
+def test_divergence_stops_the_workers_and_a_second_one_the_run():
+    machine = coordinator(schedule=ScheduleConfig(rate=1.0, epochs=2))
+    evaluate(machine, -1.0)
+    for _ in range(2):
+        assignment = machine.next_utterance(0)
+        machine.pushed(note(), applied=True)
+        machine._evaluated_epoch = -1
+        evaluate(machine, -100.0)
+        assert machine.diverged
+        assert machine.check_finished()
+        assert machine.next_utterance(0) is Signal.END
+        if machine.schedule.rate == 1.0:
+            machine.recover()
+            assert not machine.check_finished()
+            assert machine.schedule.rate == pytest.approx(0.1)
+            assert machine.visits.counts.lost == 1
+            assert machine.next_utterance(0).utterance == assignment.utterance
+    with pytest.raises(RunError, match="diverged again"):
+        machine.recover()
+
+
+def test_another_seed_does_not_continue_this_run():
+    with pytest.raises(InputError, match="seed 0, not 1"):
+        coordinator(seed=1).restore(coordinator(seed=0).state())
+
+
+@pytest.mark.parametrize("name", ["replicas", "decoders", "slots", "queue", "n_fetch", "n_push"])
+def test_counts_must_be_positive(name):
+    with pytest.raises(InputError, match=name):
+        AsyncConfig(**{name: 0})
