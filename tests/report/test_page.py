@@ -194,7 +194,7 @@ def test_numbers_come_from_the_records_where_the_results_have_none(make_run):
     assert "200 frames." in parsed.text
     assert "140 70.0 %" in parsed.text
     assert "in utterances without an outer gradient 5 2.5 %" in parsed.text
-    assert "2 visits to 1 utterances, 2 each. 1 (50.0 %) failed" in parsed.text
+    assert "2 visits to 1 utterance, 2 each. 1 (50.0 %) failed" in parsed.text
     assert "outer age, updates 6 8" in parsed.text
     assert "inner age, updates 2 5" in parsed.text
 

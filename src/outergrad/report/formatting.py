@@ -68,6 +68,11 @@ def count(value: float | None) -> str:
     return "–" if value is None else minus(f"{round(value):,}")
 
 
+def counted(value: float | None, noun: str) -> str:
+    """A number of things: 1 visit, 2 visits."""
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+
+
 def signed(value: float, digits: int = 0) -> str:
     """A number with its sign."""
     return minus(f"{value:+.{digits}f}")

@@ -25,6 +25,7 @@ from outergrad.report.formatting import (
     NBSP,
     clean,
     count,
+    counted,
     described,
     duration,
     fixed,
@@ -374,14 +375,14 @@ def _course(curve: Curve) -> str:
 
 
 def _visited(seen: Visits) -> str:
-    text = f"{count(seen.total)} visits"
+    text = counted(seen.total, "visit")
     if seen.utterances is not None and seen.fewest is not None and seen.most is not None:
         each = (
             f"{count(seen.fewest)}"
             if seen.fewest == seen.most
             else f"{count(seen.fewest)} to {count(seen.most)}"
         )
-        text += f" to {count(seen.utterances)} utterances, {each} each"
+        text += f" to {counted(seen.utterances, 'utterance')}, {each} each"
     failures = sum(seen.failed.values())
     if not failures:
         return f"{text}. None failed."

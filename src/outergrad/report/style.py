@@ -75,7 +75,7 @@ footer{{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--rule);
   main{{max-width:none;padding:0}}
   section{{margin-top:2rem}}
   h2,section>p{{break-after:avoid}}
-  tr,.shares{{break-inside:avoid}}
+  tr,tbody,.shares{{break-inside:avoid}}
   tr.note{{break-before:avoid}}
   .scroll{{overflow:visible}}
   .wide-figure{{display:block}}
