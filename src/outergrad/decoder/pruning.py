@@ -6,12 +6,10 @@ from outergrad.arrays import Float32Array
 from outergrad.decoder.records import Trellis
 from outergrad.jit import kernel
 
-DEAD = -1
-
 
 @kernel
-def _backward(trellis: Trellis, first: int, last: int, lattice_beam: np.float32) -> None:
-    """Carry `extra` back from frame `last`, marking links beyond the lattice beam as dead.
+def _keep_links(trellis: Trellis, begin: int, end: int, kept: int, lattice_beam: np.float32) -> int:
+    """Move the links worth keeping up to just below `kept`; returns where they begin.
 
     extra(link) = extra(destination) + cost(link) - cost(destination), extra(token) = min over its
     outgoing links. Reversed creation order visits every token after all that it leads to.
@@ -19,58 +17,74 @@ def _backward(trellis: Trellis, first: int, last: int, lattice_beam: np.float32)
     tokens = trellis.tokens
     links = trellis.links
     extra = trellis.extra
-    for frame in range(last, first - 1, -1):
-        has_sources = frame > first
-        if has_sources:
-            for token in range(trellis.first_token[frame - 1], trellis.first_token[frame]):
-                extra[token] = np.inf
-        for link in range(trellis.first_link[frame + 1] - 1, trellis.first_link[frame] - 1, -1):
-            target = links[link].destination
-            through = extra[target] + (links[link].cost - tokens[target].cost)
-            if not through <= lattice_beam:
-                links[link].arc = DEAD
-            elif has_sources or link >= trellis.first_silent[frame]:
-                source = links[link].source
-                extra[source] = min(extra[source], through)
+    for link in range(end - 1, begin - 1, -1):
+        target = links[link].destination
+        through = extra[target] + (links[link].cost - tokens[target].cost)
+        if through <= lattice_beam:
+            source = links[link].source
+            extra[source] = min(extra[source], through)
+            kept -= 1
+            links[kept] = links[link]
+    return kept
 
 
 @kernel
-def _compact(trellis: Trellis, first: int, last: int, lattice_beam: np.float32) -> None:
-    """Remove dead links and tokens of frames `first` to `last`, keeping the order of the rest."""
+def _backward(trellis: Trellis, first: int, last: int, lattice_beam: np.float32) -> int:
+    """Carry `extra` back from frame `last` to `first`, gathering the links worth keeping.
+
+    They lie at the end of where the links of these frames were, and `first_link` and
+    `first_silent` say where; returns where the links began.
+    """
+    end = trellis.first_link[last + 1]
+    kept = end
+    for frame in range(last, first - 1, -1):
+        if frame > 0:
+            trellis.extra[trellis.first_token[frame - 1] : trellis.first_token[frame]] = np.inf
+        silent = trellis.first_silent[frame]
+        begin = trellis.first_link[frame]
+        kept = _keep_links(trellis, silent, end, kept, lattice_beam)
+        trellis.first_silent[frame] = kept
+        kept = _keep_links(trellis, begin, silent, kept, lattice_beam)
+        trellis.first_link[frame] = kept
+        end = begin
+    return int(end)
+
+
+@kernel
+def _compact(
+    trellis: Trellis, first: int, last: int, links_begin: int, lattice_beam: np.float32
+) -> None:
+    """Close the gaps that `_backward` left, renumbering the tokens worth keeping."""
     tokens = trellis.tokens
     links = trellis.links
+    renumbered = trellis.renumbered
+    if first > 0:
+        for token in range(trellis.first_token[first - 1], trellis.first_token[first]):
+            renumbered[token] = token
     new_token = trellis.first_token[first]
-    new_link = trellis.first_link[first]
-    for token in range(trellis.first_token[max(first - 1, 0)], trellis.first_token[first]):
-        trellis.renumbered[token] = token
-    token_begin = trellis.first_token[first]
-    link_begin = trellis.first_link[first]
+    token_begin = new_token
+    new_link = links_begin
     for frame in range(first, last + 1):
         token_end = trellis.first_token[frame + 1]
         for token in range(token_begin, token_end):
             if trellis.extra[token] <= lattice_beam:
-                trellis.renumbered[token] = new_token
+                renumbered[token] = new_token
                 tokens[new_token] = tokens[token]
                 new_token += 1
         token_begin = token_end
         trellis.first_token[frame + 1] = new_token
-        silent_begin = trellis.first_silent[frame]
-        link_end = trellis.first_link[frame + 1]
-        for link in range(link_begin, link_end):
-            if link == silent_begin:
-                trellis.first_silent[frame] = new_link
-            if links[link].arc != DEAD:
-                source = trellis.renumbered[links[link].source]
-                target = trellis.renumbered[links[link].destination]
-                links[new_link].source = source
-                links[new_link].destination = target
-                links[new_link].arc = links[link].arc
-                links[new_link].cost = links[link].cost
-                new_link += 1
-        if silent_begin == link_end:
-            trellis.first_silent[frame] = new_link
-        link_begin = link_end
-        trellis.first_link[frame + 1] = new_link
+        begin = trellis.first_link[frame]
+        silent = trellis.first_silent[frame]
+        end = trellis.first_link[frame + 1]
+        trellis.first_link[frame] = new_link
+        trellis.first_silent[frame] = new_link + silent - begin
+        for link in range(begin, end):
+            links[new_link].source = renumbered[links[link].source]
+            links[new_link].destination = renumbered[links[link].destination]
+            links[new_link].arc = links[link].arc
+            links[new_link].cost = links[link].cost
+            new_link += 1
+    trellis.first_link[last + 1] = new_link
 
 
 @kernel
@@ -82,8 +96,8 @@ def prune_settled(trellis: Trellis, first: int, last: int, lattice_beam: np.floa
     """
     for token in range(trellis.first_token[last], trellis.first_token[last + 1]):
         trellis.extra[token] = 0.0
-    _backward(trellis, first, last, lattice_beam)
-    _compact(trellis, first, last, lattice_beam)
+    links_begin = _backward(trellis, first, last, lattice_beam)
+    _compact(trellis, first, last, links_begin, lattice_beam)
 
 
 @kernel
@@ -99,6 +113,6 @@ def prune_final(
         return False
     for token in range(trellis.first_token[num_frames], trellis.first_token[num_frames + 1]):
         trellis.extra[token] = tokens[token].cost + final_cost[tokens[token].state] - best
-    _backward(trellis, 0, num_frames, lattice_beam)
-    _compact(trellis, 0, num_frames, lattice_beam)
+    links_begin = _backward(trellis, 0, num_frames, lattice_beam)
+    _compact(trellis, 0, num_frames, links_begin, lattice_beam)
     return True

@@ -8,7 +8,7 @@ each is followed once; links that cannot survive pruning are not recorded at all
 
 import numpy as np
 
-from outergrad.arrays import Float32Array, Int32Array
+from outergrad.arrays import Float32Array
 from outergrad.decoder.prefetch import prefetch
 from outergrad.decoder.pruning import prune_settled
 from outergrad.decoder.records import (
@@ -89,22 +89,6 @@ def _cutoff(
 
 
 @kernel
-def _reach(
-    state: np.int32, cost: np.float32, slot: Int32Array, tokens: Records, begin: int, end: int
-) -> int:
-    """The token of `state` in the current frame, its cost lowered to `cost`; `end` if new."""
-    token: int = slot[state]
-    if token < begin or token >= end or tokens[token].state != state:
-        token = end
-        slot[state] = token
-        tokens[token].state = state
-        tokens[token].cost = cost
-    elif cost < tokens[token].cost:
-        tokens[token].cost = cost
-    return token
-
-
-@kernel
 def _expand_silent(
     graph: GraphView,
     scratch: Scratch,
@@ -118,12 +102,13 @@ def _expand_silent(
     """Follow epsilon arcs from the pending states, level by level; returns the new ends."""
     tokens = trellis.tokens
     links = trellis.links
+    slot = scratch.slot
     first_silent_state = graph.states.shape[0] - graph.epsilon_level.shape[0]
     for level in range(1, scratch.pending.shape[0]):
         pending = scratch.pending[level]
         scratch.pending[level] = -1
         while pending >= 0:
-            source = scratch.slot[first_silent_state + pending]
+            source = slot[first_silent_state + pending]
             cost = tokens[source].cost
             if cost <= cutoff:
                 for arc in range(graph.epsilon_first[pending], graph.epsilon_first[pending + 1]):
@@ -131,13 +116,19 @@ def _expand_silent(
                     if not total <= cutoff:
                         continue
                     state = graph.arc_table[arc].destination
-                    token = _reach(state, total, scratch.slot, tokens, begin, end)
-                    if token == end:
+                    token = slot[state]
+                    if token < begin or token >= end or tokens[token].state != state:
+                        token = end
                         end += 1
+                        slot[state] = token
+                        tokens[token].state = state
+                        tokens[token].cost = total
                         if state >= first_silent_state:
                             rank = state - first_silent_state
                             scratch.chain[rank] = scratch.pending[graph.epsilon_level[rank]]
                             scratch.pending[graph.epsilon_level[rank]] = rank
+                    elif total < tokens[token].cost:
+                        tokens[token].cost = total
                     if total <= tokens[token].cost + lattice_beam:
                         links[link].source = source
                         links[link].destination = token
@@ -196,44 +187,41 @@ def _expand_frame(
             continue
         cost -= best
         state = tokens[source].state
-        pdf = states[state].loop_pdf
-        if pdf >= 0:
-            total = cost + (states[state].loop_cost + costs[pdf])
-            if total <= next_cutoff:
-                if total + beam < next_cutoff:
-                    next_cutoff = total + beam
-                token = _reach(state, total, slot, tokens, begin, end)
-                if token == end:
-                    end += 1
-                    if state >= first_silent_state:
-                        rank = state - first_silent_state
-                        scratch.chain[rank] = scratch.pending[graph.epsilon_level[rank]]
-                        scratch.pending[graph.epsilon_level[rank]] = rank
-                if total <= tokens[token].cost + lattice_beam:
-                    links[link].source = source
-                    links[link].destination = token
-                    links[link].arc = loop_base + state
-                    links[link].cost = total
-                    link += 1
         first = states[state].first_arc
-        for arc in range(first, first + states[state].num_arcs):
-            total = cost + (arcs[arc].cost + costs[arcs[arc].pdf])
+        # The self-loop goes first, as if it were the arc before the first.
+        for arc in range(first - 1, first + states[state].num_arcs):
+            if arc < first:
+                pdf = states[state].loop_pdf
+                if pdf < 0:
+                    continue
+                total = cost + (states[state].loop_cost + costs[pdf])
+                target = state
+                number = loop_base + state
+            else:
+                total = cost + (arcs[arc].cost + costs[arcs[arc].pdf])
+                target = arcs[arc].destination
+                number = arc
             if not total <= next_cutoff:
                 continue
             if total + beam < next_cutoff:
                 next_cutoff = total + beam
-            target = arcs[arc].destination
-            token = _reach(target, total, slot, tokens, begin, end)
-            if token == end:
+            token = slot[target]
+            if token < begin or token >= end or tokens[token].state != target:
+                token = end
                 end += 1
+                slot[target] = token
+                tokens[token].state = target
+                tokens[token].cost = total
                 if target >= first_silent_state:
                     rank = target - first_silent_state
                     scratch.chain[rank] = scratch.pending[graph.epsilon_level[rank]]
                     scratch.pending[graph.epsilon_level[rank]] = rank
+            elif total < tokens[token].cost:
+                tokens[token].cost = total
             if total <= tokens[token].cost + lattice_beam:
                 links[link].source = source
                 links[link].destination = token
-                links[link].arc = arc
+                links[link].arc = number
                 links[link].cost = total
                 link += 1
     trellis.first_silent[frame + 1] = link
