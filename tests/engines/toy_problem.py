@@ -31,7 +31,8 @@ def posteriors(parameters, x):
     logits = x.astype(np.float64) @ parameters.reshape(DIM, PDFS).astype(np.float64)
     logits -= logits.max(axis=1, keepdims=True)
     p = np.exp(logits)
-    return p / p.sum(axis=1, keepdims=True)
+    # A floor far below any posterior of a healthy run keeps logarithms of diverged ones finite.
+    return np.maximum(p / p.sum(axis=1, keepdims=True), 1e-300)
 
 
 def outer_gradient(parameters, utterance):

@@ -50,8 +50,9 @@ def note(*visits, replica=0):
 
 
 def evaluate(machine, criterion):
-    request = machine.next_evaluation(0.0)
+    request = machine.open_evaluation(0.0)
     assert isinstance(request, EvaluationRequest)
+    assert machine.next_evaluation() is request
     return machine.evaluated(Evaluation(request, HeldOut(criterion)))
 
 
@@ -69,7 +70,8 @@ def test_no_more_is_handed_out_than_the_queue_holds():
 def test_a_run_from_start_to_end():
     machine = coordinator(utterances=2)
     assert evaluate(machine, -1.0).best
-    assert machine.next_evaluation(0.0) is Signal.LATER
+    assert machine.open_evaluation(0.0) is None
+    assert machine.next_evaluation() is Signal.LATER
     failed = machine.next_utterance(0)
     machine.decoded(outcome(failed, reason="no final state reached"))
     good = machine.next_utterance(0)
@@ -108,16 +110,28 @@ def test_a_visit_whose_frames_all_cancel_is_complete():
 
 def test_an_evaluator_that_died_is_asked_again():
     machine = coordinator()
-    request = machine.next_evaluation(0.0)
-    assert machine.next_evaluation(5.0) == request
+    request = machine.open_evaluation(0.0)
+    assert machine.next_evaluation() is machine.next_evaluation() is request
+    assert machine.open_evaluation(5.0) is None
+
+
+def test_an_evaluation_that_was_open_is_due_again_after_a_resume():
+    before, after = coordinator(), coordinator()
+    evaluate(before, -1.0)
+    before.pushed(note(), applied=True)
+    for _ in range(4):
+        before.decoded(outcome(before.next_utterance(0), frames=0))
+    request = before.open_evaluation(7.0)
+    after.restore(before.state())
+    assert after.open_evaluation(7.0) == request
 
 
 def test_evaluations_every_so_many_updates():
     machine = coordinator(schedule=ScheduleConfig(epochs=9, evaluate_every=3))
     asked = []
     for update in range(8):
-        answer = machine.next_evaluation(0.0)
-        if isinstance(answer, EvaluationRequest):
+        answer = machine.open_evaluation(0.0)
+        if answer is not None:
             asked.append(update)
             machine.evaluated(Evaluation(answer, HeldOut(-1.0 / (update + 1))))
         machine.pushed(note(), applied=True)
@@ -140,12 +154,11 @@ def test_warm_start_lets_the_first_replica_begin_alone():
 
 
 def test_divergence_stops_the_workers_and_a_second_one_the_run():
-    machine = coordinator(schedule=ScheduleConfig(rate=1.0, epochs=2))
+    machine = coordinator(schedule=ScheduleConfig(rate=1.0, epochs=2, evaluate_every=1))
     evaluate(machine, -1.0)
     for _ in range(2):
         assignment = machine.next_utterance(0)
         machine.pushed(note(), applied=True)
-        machine._evaluated_epoch = -1
         evaluate(machine, -100.0)
         assert machine.diverged
         assert machine.check_finished()

@@ -113,6 +113,7 @@ class Session:
         self.coordinator.decoded(outcome)
         if not len(outcome.outer.frames):
             self._record_outer(outcome)
+            self._freeze_if_due()
 
     def next_outcome(self, replica: int) -> Outcome | Signal:
         """An outer gradient for a slot of a replica."""
@@ -172,14 +173,19 @@ class Session:
             inner_age_seconds=inner.seconds,
             **({"refused": refused} if refused else {}),
         )
+        self._freeze_if_due()
+
+    def start(self) -> None:
+        """To be called before workers start: the parameters they start from are evaluated first."""
+        self._freeze_if_due()
+
+    def _freeze_if_due(self) -> None:
+        if self.coordinator.open_evaluation(self.now()) is not None:
+            self.server.pull(self.memory.frozen)
 
     def next_evaluation(self) -> EvaluationRequest | Signal:
-        """An evaluation that is due; its parameters are frozen from then on."""
-        fresh = self.coordinator.evaluating is None
-        answer = self.coordinator.next_evaluation(self.now())
-        if fresh and isinstance(answer, EvaluationRequest):
-            self.server.pull(self.memory.frozen)
-        return answer
+        """Work for the evaluator; the parameters to evaluate are frozen."""
+        return self.coordinator.next_evaluation()
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """The evaluator brings its result."""
@@ -189,6 +195,7 @@ class Session:
         if judgement.best:
             self._best = self.memory.frozen.copy()
             self._best_evaluation = evaluation
+        self._freeze_if_due()
         # Held-out curves are over the time when the parameters were current, not when measured.
         self._record(
             "evaluation",

@@ -85,6 +85,7 @@ def train(
         if resume and session.resume():
             session.notice(f"resumed after {session.coordinator.updates} updates")
         try:
+            session.start()
             machine.run(session)
             while session.coordinator.diverged:
                 session.recover()

@@ -3,8 +3,10 @@
 A state machine without I/O: engines call it when something happens and do what it says.
 """
 
+import dataclasses
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from outergrad.errors import InputError
@@ -22,6 +24,18 @@ from outergrad.workers.schedule import Judgement, Schedule, Verdict
 from outergrad.workers.visits import Visits
 
 
+@dataclass(frozen=True, slots=True)
+class _EvaluationPlan:
+    """What the next evaluation follows."""
+
+    number: int = 0
+    """Evaluations opened so far."""
+    updates: int = -1
+    """Server updates at the last one."""
+    epoch: int = -1
+    """Epochs completed at the last one."""
+
+
 class Coordinator:
     """Decides who does what next, until the run stops."""
 
@@ -31,9 +45,8 @@ class Coordinator:
         self._decoding: dict[int, Assignment] = {}
         self._training: list[set[int]] = [set() for _ in range(config.replicas)]
         self._evaluating: EvaluationRequest | None = None
-        self._evaluations = 0
-        self._evaluated_at = -1
-        self._evaluated_epoch = -1
+        self._plan = _EvaluationPlan()
+        self._plan_before = self._plan
         self.updates = 0
         self.stop_reason: str | None = None
         self.diverged = False
@@ -125,43 +138,39 @@ class Coordinator:
 
     # ---- evaluations ----
 
-    def next_evaluation(self, now: float) -> EvaluationRequest | Signal:
-        """An evaluation that is due; the caller freezes the parameters for it.
+    def open_evaluation(self, now: float) -> EvaluationRequest | None:
+        """The request for an evaluation that has just become due, or None.
 
-        There is one evaluator. When it asks while an evaluation is open, it has died over that
-        one, and is given the same request again.
+        The caller freezes the parameters for it at once, whether or not the evaluator has time.
         """
-        if self._evaluating is not None:
-            return self._evaluating
-        if self.stop_reason is not None:
-            return Signal.END
+        if self._evaluating is not None or self.stop_reason is not None:
+            return None
         if not self._evaluation_due():
-            return Signal.LATER
-        request = EvaluationRequest(
-            self._evaluations, self.updates, self.visits.epoch, self.schedule.rate, now
+            return None
+        self._evaluating = EvaluationRequest(
+            self._plan.number, self.updates, self.visits.epoch, self.schedule.rate, now
         )
-        self._evaluations += 1
-        self._evaluated_at = self.updates
-        self._evaluated_epoch = int(self.visits.epoch)
-        self._evaluating = request
-        return request
+        self._plan_before = self._plan
+        self._plan = _EvaluationPlan(self._plan.number + 1, self.updates, int(self.visits.epoch))
+        return self._evaluating
 
     def _evaluation_due(self) -> bool:
-        if self._evaluated_at < 0:
+        if self._plan.number == 0:
             return True
-        if self.updates == self._evaluated_at:
+        if self.updates == self._plan.updates:
             return False
         every = self._config.schedule.evaluate_every
         if self.visits.finished:
             return True
         if every:
-            return self.updates >= self._evaluated_at + every
-        return int(self.visits.epoch) > self._evaluated_epoch
+            return self.updates >= self._plan.updates + every
+        return int(self.visits.epoch) > self._plan.epoch
 
-    @property
-    def evaluating(self) -> EvaluationRequest | None:
-        """The evaluation that is being made."""
-        return self._evaluating
+    def next_evaluation(self) -> EvaluationRequest | Signal:
+        """Work for the evaluator: the open request, again if the evaluator died over it."""
+        if self._evaluating is not None:
+            return self._evaluating
+        return Signal.LATER if self.stop_reason is None else Signal.END
 
     def evaluated(self, evaluation: Evaluation) -> Judgement:
         """An evaluation was made."""
@@ -176,9 +185,8 @@ class Coordinator:
 
     def check_finished(self) -> bool:
         """Whether the run is over: stopped, or all visits done and the end evaluated."""
-        if self.stop_reason is None and self.visits.finished and self._evaluating is None:
-            if self._evaluation_due():
-                return False
+        over = self.visits.finished and self._evaluating is None and not self._evaluation_due()
+        if self.stop_reason is None and over:
             self.stop_reason = f"all {self._config.schedule.epochs} epochs are done"
         return self.stop_reason is not None
 
@@ -194,7 +202,7 @@ class Coordinator:
         self.stop_reason = None
         self.diverged = False
         self._forget_work()
-        self._evaluated_at = self.updates
+        self._plan = dataclasses.replace(self._plan, updates=self.updates)
 
     def _forget_work(self) -> None:
         self._decoding.clear()
@@ -206,12 +214,12 @@ class Coordinator:
 
     def state(self) -> dict[str, Any]:
         """JSON-able state; what is under way counts as lost in it."""
+        # An open evaluation is due again after a resume.
+        plan = self._plan if self._evaluating is None else self._plan_before
         return {
             "seed": self._config.seed,
             "updates": self.updates,
-            "evaluations": self._evaluations,
-            "evaluated_at": self._evaluated_at,
-            "evaluated_epoch": self._evaluated_epoch,
+            "evaluations": dataclasses.asdict(plan),
             "schedule": self.schedule.state(),
             "visits": self.visits.state(),
         }
@@ -227,8 +235,6 @@ class Coordinator:
                 f"the snapshot was made with seed {state['seed']}, not {self._config.seed}"
             )
         self.updates = state["updates"]
-        self._evaluations = state["evaluations"]
-        self._evaluated_at = state["evaluated_at"]
-        self._evaluated_epoch = state["evaluated_epoch"]
+        self._plan = _EvaluationPlan(**state["evaluations"])
         self.schedule.restore(state["schedule"])
         self.visits.restore(state["visits"])

@@ -1,0 +1,137 @@
+"""What every engine must do, on a problem whose optimum is known to be near."""
+
+import itertools
+
+import numpy as np
+import pytest
+import toy_problem as toy
+
+from outergrad.engine.events import Evaluated, Notice, Statistics
+from outergrad.engine.training import train
+from outergrad.errors import InputError
+from outergrad.records import RecordWriter, read_records
+from outergrad.workers.config import AsyncConfig, FetchPolicy, ScheduleConfig
+from outergrad.workers.program import Factory
+
+EPOCHS = 3
+SCHEDULE = ScheduleConfig(rate=0.05, epochs=EPOCHS, patience=1000)
+ENGINES = pytest.mark.parametrize("engine", ["serial", "local"])
+
+
+@ENGINES
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_run_climbs_counts_and_records_everything(engine, replicas, tmp_path):
+    config = AsyncConfig(
+        replicas=replicas,
+        decoders=replicas,
+        slots=4,
+        queue=2,
+        fetch=FetchPolicy("updates", 3),
+        schedule=SCHEDULE,
+    )
+    events = []
+    path = tmp_path / "records.jsonl"
+    with RecordWriter(path, "mmi") as records:
+        result = train(toy.program(), config, engine, events.append, records=records)
+
+    visits = EPOCHS * len(toy.UTTERANCES)
+    assert result.visits.handed == visits
+    assert result.visits.completed == visits - EPOCHS
+    assert result.visits.reasons == {"no final state reached": EPOCHS}
+    assert result.stop_reason == f"all {EPOCHS} epochs are done"
+    assert result.restarts == 0
+    frames = sum(len(toy.frames_of(u)[0]) for u in toy.UTTERANCES)
+    assert result.frames.frames == EPOCHS * frames
+
+    evaluations = [event.evaluation for event in events if isinstance(event, Evaluated)]
+    assert result.evaluations == tuple(evaluations)
+    assert evaluations[0].request.updates == 0
+    assert evaluations[-1].request.updates == result.updates
+    assert result.best.held_out.criterion > 0.8 * evaluations[0].held_out.criterion
+    assert toy.held_out(result.parameters) == result.best.held_out
+    assert toy.held_out(result.last) == evaluations[-1].held_out
+
+    outer = list(read_records(path, "outer"))
+    assert len(outer) == visits
+    assert {r["utterance"] for r in outer if r["reason"]} == {toy.HARD}
+    assert {r["utterance"] for r in outer if not r["kept"] and not r["reason"]} == {toy.EASY}
+    pushes = list(read_records(path, "push"))
+    assert len(pushes) == result.updates
+    assert sum(push["frames"] for push in pushes) == result.frames.kept
+    assert {push["replica"] for push in pushes} == set(range(replicas))
+    for push in pushes:
+        assert push["outer_age_updates"] >= push["inner_age_updates"] >= 0
+        assert push["outer_age_seconds"] >= 0
+        assert push["inner_age_seconds"] >= 0
+    recorded = list(read_records(path, "evaluation"))
+    assert [r["criterion"] for r in recorded] == [e.held_out.criterion for e in evaluations]
+    assert all(r["del"] == 1 and r["words"] > r["del"] for r in recorded)
+
+
+@ENGINES
+def test_the_number_of_shards_changes_nothing_where_order_is_fixed(engine):
+    """One utterance, one slot, never refreshed: nothing is left to chance on any engine."""
+    results = []
+    for shards in (1, 5):
+        config = AsyncConfig(
+            shards=shards, slots=1, fetch=FetchPolicy("never"), n_fetch=1000, schedule=SCHEDULE
+        )
+        results.append(train(toy.program(utterances=toy.UTTERANCES[:1]), config, engine))
+    assert np.array_equal(results[0].last, results[1].last)
+
+
+def test_engines_agree_where_order_is_fixed():
+    config = AsyncConfig(slots=1, fetch=FetchPolicy("never"), n_fetch=1000, schedule=SCHEDULE)
+    program = toy.program(utterances=toy.UTTERANCES[:1])
+    serial, local = (train(program, config, engine) for engine in ("serial", "local"))
+    assert np.array_equal(serial.last, local.last)
+    assert serial.updates == local.updates
+
+
+@ENGINES
+def test_divergence_restores_the_best_parameters_once(engine):
+    config = AsyncConfig(
+        slots=4,
+        schedule=ScheduleConfig(rate=50.0, decay=0.001, epochs=4, divergence=1.0, patience=1000),
+    )
+    events = []
+    result = train(toy.program(), config, engine, events.append)
+    texts = [event.text for event in events if isinstance(event, Notice)]
+    assert any("fell far below its start" in text for text in texts)
+    assert any("best parameters are restored" in text for text in texts)
+    assert result.best.held_out.criterion > 0.8 * result.evaluations[0].held_out.criterion
+    assert result.visits.completed == 4 * (len(toy.UTTERANCES) - 1)
+
+
+@ENGINES
+def test_input_errors_while_building_reach_the_caller(engine):
+    program = toy.program(outer=Factory("toy_problem:NoSuchThing"))
+    with pytest.raises(InputError, match="NoSuchThing"):
+        train(program, AsyncConfig(), engine)
+
+
+@ENGINES
+def test_wrong_programs_are_refused(engine):
+    with pytest.raises(InputError, match="25 shards"):
+        train(toy.program(), AsyncConfig(shards=25), engine)
+    with pytest.raises(InputError, match="split among 30"):
+        train(toy.program(), AsyncConfig(replicas=30), engine)
+
+
+def test_arguments_that_cannot_be_sent_are_named():
+    program = toy.program(inner=Factory("toy_problem:ToyInner", {"x": lambda: None}))
+    with pytest.raises(InputError, match="toy_problem:ToyInner"):
+        train(program, AsyncConfig(), "local")
+
+
+def test_statistics_come_about_once_a_second():
+    ticks = iter(range(10**6))
+    events = []
+    config = AsyncConfig(slots=4, schedule=SCHEDULE)
+    train(toy.program(), config, "serial", events.append, clock=lambda: next(ticks) / 100)
+    reports = [event for event in events if isinstance(event, Statistics)]
+    assert len(reports) >= 5
+    assert all(b.time - a.time >= 1 for a, b in itertools.pairwise(reports))
+    assert all(report.updates_per_second > 0 for report in reports)
+    assert reports[-1].inner_age.updates == 0
+    assert reports[-1].visits <= EPOCHS * len(toy.UTTERANCES)
