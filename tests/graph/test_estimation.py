@@ -1,6 +1,4 @@
-import importlib.util
 import math
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,12 +7,6 @@ from hypothesis import strategies as st
 from outergrad.errors import InputError
 from outergrad.graph.arpa import read_arpa
 from outergrad.graph.estimation import estimate
-
-_spec = importlib.util.spec_from_file_location(
-    "ngram_oracle", Path(__file__).parents[1] / "oracle" / "ngram.py"
-)
-oracle = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(oracle)
 
 WORDS = ("a", "b", "c", "d")
 sentences = st.lists(st.lists(st.sampled_from(WORDS), max_size=6), min_size=1, max_size=12)
@@ -64,24 +56,24 @@ def test_probabilities_given_any_history_sum_to_one(text, order, method):
 
 @given(sentences, st.integers(1, 3))
 @settings(max_examples=25, deadline=None)
-def test_agrees_with_definition(text, order):
+def test_agrees_with_definition(ngram_oracle, text, order):
     words = (*WORDS, "</s>")
     witten_bell = estimate(text, order, vocabulary=WORDS)
     kneser_ney = estimate(text, order, "kneser-ney", vocabulary=WORDS)
     histories = [(), ("<s>",), ("a",), ("a", "b"), ("<s>", "a"), ("d", "c")]
     for history in (h for h in histories if len(h) < order):
         for word in ("a", "b", "</s>"):
-            expected = oracle.witten_bell(text, word, history, words)
+            expected = ngram_oracle.witten_bell(text, word, history, words)
             assert math.exp(witten_bell.log_prob(word, history)) == pytest.approx(expected)
-            expected = oracle.kneser_ney(text, word, history, words, order)
+            expected = ngram_oracle.kneser_ney(text, word, history, words, order)
             assert math.exp(kneser_ney.log_prob(word, history)) == pytest.approx(expected)
 
 
-def test_oracle_itself_sums_to_one():
+def test_oracle_itself_sums_to_one(ngram_oracle):
     text = [["a", "b", "a"], ["a", "b"], ["c"]]
     words = ("a", "b", "c", "</s>")
     for history in [(), ("a",), ("a", "b")]:
-        total = sum(oracle.kneser_ney(text, w, history, words, 3) for w in words)
+        total = sum(ngram_oracle.kneser_ney(text, w, history, words, 3) for w in words)
         assert total == pytest.approx(1.0)
 
 
