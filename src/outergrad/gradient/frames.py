@@ -19,6 +19,10 @@ class FrameSource(Protocol):
     """Stacked frames of many utterances in one array; `FeatureStore` is one."""
 
     @property
+    def dim(self) -> int:
+        """Values per frame before stacking (filterbank channels)."""
+
+    @property
     def windows(self) -> Float32Array:
         """float32 ``[rows, input_dim]``, a view; frame t of an utterance is row first + t."""
 
