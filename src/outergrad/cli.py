@@ -29,14 +29,18 @@ Test = Annotated[Path, typer.Option(help="Kaldi data directory of the test speec
 LexiconFile = Annotated[Path, typer.Option("--lexicon", help="Lexicon, WORD PHONE PHONE … a line.")]
 Dev = Annotated[
     Path | None,
-    typer.Option(help="Kaldi data directory for tuning. Without it, training speakers are held out."),
+    typer.Option(
+        help="Kaldi data directory for tuning. Without it, training speakers are held out."
+    ),
 ]
 Arpa = Annotated[
     Path | None, typer.Option("--lm", help="ARPA language model for test decoding, plain or .gz.")
 ]
 LmText = Annotated[
     Path | None,
-    typer.Option(help="Sentences, one a line, added to the training transcripts for the trigram LM."),
+    typer.Option(
+        help="Sentences, one a line, added to the training transcripts for the trigram LM."
+    ),
 ]
 Init = Annotated[
     Path | None, typer.Option(help="Model directory whose hidden layers the DNN starts from.")
@@ -150,9 +154,10 @@ def _begin(
     settings: list[str] | None,
     seed: int | None,
 ) -> "Recipe":
-    from outergrad.recipes.run import Inputs, Recipe
+    from outergrad.recipes.run import Recipe
+    from outergrad.recipes.settings import Inputs
 
-    inputs = Inputs.from_paths(
+    inputs = Inputs.of(
         train=train, test=test, lexicon=lexicon, dev=dev, lm=lm, lm_text=lm_text, init=init
     )
     return Recipe.begin(out, inputs, config, settings or [], seed, _progress())

@@ -1,0 +1,135 @@
+"""Stage `prepare`: check the data, choose held-out speakers, compute features."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outergrad.corpus import (
+    Corpus,
+    Lexicon,
+    Problem,
+    bad_utterances,
+    check_corpus,
+    read_kaldi_directory,
+    read_lexicon,
+    render_problems,
+    require_mostly_good,
+    write_kaldi_directory,
+    write_lexicon,
+    write_problems,
+)
+from outergrad.features.extract import FrontEnd, extract
+from outergrad.features.normalisation import Statistics
+from outergrad.features.store import FeatureStore
+from outergrad.gradient.frames import hold_out_speakers
+from outergrad.progress import Progress
+from outergrad.recipes.settings import Inputs, RunConfig
+
+PARTS = ("train", "tune", "test")
+"""train: what models learn from. tune: other speakers, for learning rates, LM weight and
+insertion penalty; --dev or held-out training speakers. test: what is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What stage `prepare` left in its folder."""
+
+    folder: Path
+
+    def corpus(self, part: str) -> Corpus:
+        """The good utterances of "train", "tune" or "test"."""
+        return read_kaldi_directory(self.folder / part, name=part)[0]
+
+    def lexicon(self) -> Lexicon:
+        """The pronunciation lexicon."""
+        return read_lexicon(self.folder / "lexicon.txt")[0]
+
+    def filterbank(self, part: str) -> FeatureStore:
+        """Normalised log-mel filterbank features, stacked as the DNN takes them."""
+        return FeatureStore.open(self.folder / f"filterbank-{part}.features")
+
+    def mfcc(self, part: str) -> FeatureStore:
+        """MFCCs as they are, for the GMMs."""
+        return FeatureStore.open(self.folder / f"mfcc-{part}.features")
+
+
+def prepare(
+    folder: Path, inputs: Inputs, config: RunConfig, progress: Progress
+) -> Mapping[str, Any]:
+    """Fill the folder; returns counts and minutes per part.
+
+    Raises:
+        InputError: nothing readable, or too many utterances are bad.
+    """
+    lexicon, problems = read_lexicon(Path(inputs.lexicon))
+    parts: dict[str, Corpus] = {}
+    found: list[Problem] = list(problems)
+    named = {"train": inputs.train, "tune": inputs.dev, "test": inputs.test}
+    for part, path in named.items():
+        if path is None:
+            continue
+        corpus, wrong = read_kaldi_directory(Path(path), name=part)
+        with progress.task(f"checking {path}") as advance:
+            # A test word that the lexicon lacks is an error of the recognizer: it counts.
+            good, more = check_corpus(
+                corpus,
+                lexicon,
+                config.corpus.check,
+                unknown_words=part == "train",
+                progress=advance,
+            )
+        parts[part] = good
+        found += wrong + more
+        _stop_if_mostly_bad(good, [*wrong, *more], config, folder, found, progress)
+    write_problems(found, folder)
+    if found:
+        progress.show(render_problems(found))
+    if "tune" not in parts:
+        speakers = {utterance.id: utterance.speaker for utterance in parts["train"]}
+        rest, held_out = hold_out_speakers(speakers, config.corpus.held_out, config.seed)
+        parts["tune"] = parts["train"].select(held_out, "tune")
+        parts["train"] = parts["train"].select(rest, "train")
+    write_lexicon(lexicon, folder / "lexicon.txt")
+    summary: dict[str, Any] = {"left_out": len(bad_utterances(found))}
+    statistics: Statistics | None = None
+    for part in PARTS:
+        corpus = parts[part]
+        write_kaldi_directory(corpus, folder / part)
+        store = folder / f"filterbank-{part}.features"
+        with progress.task(f"filterbank of {part}") as advance:
+            extract(
+                corpus,
+                config.filterbank,
+                store,
+                config.normalisation,
+                config.context.left,
+                config.context.right,
+                reference=statistics,
+                progress=advance,
+            )
+        opened = FeatureStore.open(store)
+        # Other data are scaled as the training data were; only speaker means are their own.
+        statistics = statistics or FrontEnd.of_store(opened).statistics
+        with progress.task(f"MFCC of {part}") as advance:
+            extract(corpus, config.mfcc, folder / f"mfcc-{part}.features", progress=advance)
+        minutes = opened.total_frames * config.filterbank.frame_shift_ms / 60_000
+        summary[part] = f"{len(corpus)} utterances {minutes:.1f} min"
+    return summary
+
+
+def _stop_if_mostly_bad(
+    good: Corpus,
+    problems: Sequence[Problem],
+    config: RunConfig,
+    folder: Path,
+    found: Sequence[Problem],
+    progress: Progress,
+) -> None:
+    """Everything found so far is shown and written before the run stops."""
+    try:
+        require_mostly_good(len(good), problems, config.corpus.max_bad, name=good.name)
+    except Exception:
+        write_problems(found, folder)
+        progress.show(render_problems(found))
+        raise

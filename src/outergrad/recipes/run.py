@@ -1,0 +1,257 @@
+"""The recipe: stages in order, what each depends on, and the results of all of them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from outergrad import __version__
+from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table, to_toml
+from outergrad.errors import InputError
+from outergrad.progress import Progress
+from outergrad.recipes.ce import run_ce
+from outergrad.recipes.decode import GMM_SYSTEMS, Scorer, dnn_scorer, gmm_scorer, run_decode
+from outergrad.recipes.models import Bootstrapped, Graphs, run_bootstrap, run_graph
+from outergrad.recipes.prepare import Prepared, prepare
+from outergrad.recipes.score import word_error_table
+from outergrad.recipes.sequence import run_sequence
+from outergrad.recipes.settings import Inputs, RunConfig
+from outergrad.recipes.stages import RunDirectory, Stamp, fingerprint, write_json
+from outergrad.report.page import write_report
+from outergrad.report.tables import wer_table
+
+STAGES = ("prepare", "bootstrap", "graph", "ce", "mmi", "decode", "score")
+DNN_SYSTEMS = ("ce", "mmi")
+SYSTEMS = (*GMM_SYSTEMS, *DNN_SYSTEMS)
+
+
+class Recipe:
+    """From recordings to the table CE → MMI, in one run directory.
+
+    Args:
+        path: run directory.
+        inputs: data.
+        config: settings.
+        progress: where stages say what they do.
+    """
+
+    def __init__(self, path: Path, inputs: Inputs, config: RunConfig, progress: Progress) -> None:
+        self.directory = RunDirectory(path, progress)
+        self.inputs = inputs
+        self.config = config
+        self.progress = progress
+        self.prepared = Prepared(self.directory.folder("prepare"))
+        self.bootstrapped = Bootstrapped(self.directory.folder("bootstrap"))
+        self.graphs = Graphs(self.directory.folder("graph"))
+
+    @classmethod
+    def begin(
+        cls,
+        path: Path,
+        inputs: Inputs,
+        config: Path | None,
+        settings: Sequence[str],
+        seed: int | None,
+        progress: Progress,
+    ) -> Self:
+        """A run with the given inputs; they and the resolved settings are written down.
+
+        Raises:
+            InputError: a wrong setting, or the directory cannot be written.
+        """
+        table = read_toml(config) if config is not None else {}
+        # The file is checked alone first, so that an error names the right culprit.
+        build(RunConfig, table, str(config))
+        table = merge(table, parse_overrides(settings))
+        if seed is not None:
+            table["seed"] = seed
+        return cls(path, inputs, build(RunConfig, table, "--set"), progress).remembered()
+
+    @classmethod
+    def resume(cls, path: Path, settings: Sequence[str], progress: Progress) -> Self:
+        """The run that `begin` began in this directory, with settings changed if any are given.
+
+        Raises:
+            InputError: there is no run, or a wrong setting.
+        """
+        try:
+            inputs = msgspec.convert(json.loads((path / "inputs.json").read_bytes()), Inputs)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{path}: no run begun here; `outergrad prepare` begins one"
+            ) from error
+        table = merge(read_toml(path / "config.toml"), parse_overrides(settings))
+        return cls(path, inputs, build(RunConfig, table, "--set"), progress).remembered()
+
+    def remembered(self) -> Self:
+        """Write inputs and resolved settings into the directory, for `resume` and for people."""
+        with self.directory.locked():
+            write_json(self.directory.path / "inputs.json", to_table(self.inputs))
+            (self.directory.path / "config.toml").write_text(to_toml(self.config), encoding="utf-8")
+        return self
+
+    def all(self) -> dict[str, Any]:
+        """Every stage; returns what results.json holds."""
+        return self.through(STAGES[-1])
+
+    def through(self, last: str) -> dict[str, Any]:
+        """All stages up to `last` that are not done yet.
+
+        Returns:
+            What results.json holds; empty before stage score.
+        """
+        with self.directory.locked():
+            done: dict[str, Stamp] = {}
+            for stage in STAGES[: STAGES.index(last) + 1]:
+                done |= getattr(self, f"_{stage}")(done)
+            if last != "score":
+                return {}
+            return self._results(done)
+
+    def _run(
+        self, stage: str, depends: Mapping[str, Any], work: Callable[[Path], Mapping[str, Any]]
+    ) -> dict[str, Stamp]:
+        return {stage: self.directory.run(stage, depends, work)}
+
+    def _prepare(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        config, inputs = self.config, self.inputs
+        paths = [inputs.train, inputs.test, inputs.lexicon, *([inputs.dev] if inputs.dev else [])]
+        depends = {
+            "inputs": [fingerprint(Path(path)) for path in paths],
+            "config": [config.corpus, config.filterbank, config.mfcc],
+            "input": [config.normalisation, config.context],
+            "seed": config.seed,
+        }
+        return self._run(
+            "prepare", depends, lambda folder: prepare(folder, inputs, config, self.progress)
+        )
+
+    def _bootstrap(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        return self._run(
+            "bootstrap",
+            {"prepare": done["prepare"].digest, "config": self.config.bootstrap},
+            lambda folder: run_bootstrap(folder, self.prepared, self.config, self.progress),
+        )
+
+    def _graph(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        texts = [path for path in (self.inputs.lm, self.inputs.lm_text) if path is not None]
+        depends = {
+            "bootstrap": done["bootstrap"].digest,
+            "config": [self.config.graph, self.config.lm],
+            "texts": [fingerprint(Path(path)) for path in texts],
+        }
+        return self._run(
+            "graph",
+            depends,
+            lambda folder: run_graph(
+                folder, self.inputs, self.prepared, self.bootstrapped, self.config, self.progress
+            ),
+        )
+
+    def _ce(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        init = self.inputs.init
+        depends = {
+            "bootstrap": done["bootstrap"].digest,
+            "config": [self.config.dnn, self.config.ce],
+            "init": fingerprint(Path(init)) if init is not None else None,
+            "seed": self.config.seed,
+        }
+        return self._run(
+            "ce",
+            depends,
+            lambda folder: run_ce(
+                folder,
+                self.directory.records / "ce.jsonl",
+                self.inputs,
+                self.prepared,
+                self.bootstrapped,
+                self.config,
+                self.progress,
+            ),
+        )
+
+    def _mmi(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        depends = {
+            "ce": done["ce"].digest,
+            "graph": done["graph"].digest,
+            "config": [self.config.mmi, self.config.engine],
+            "seed": self.config.seed,
+        }
+        return self._run(
+            "mmi",
+            depends,
+            lambda folder: run_sequence(folder, self.directory.path, self.config, self.progress),
+        )
+
+    def _decode(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        stamps: dict[str, Stamp] = {}
+        for system in SYSTEMS:
+            model = "bootstrap" if system in GMM_SYSTEMS else system
+            depends = {
+                "model": done[model].digest,
+                "graph": done["graph"].digest,
+                "config": self.config.decode,
+            }
+            stamps |= self._run(
+                f"decode-{system}",
+                depends,
+                lambda folder, system=system: run_decode(  # type: ignore[misc]
+                    folder,
+                    GMM_SYSTEMS.get(system, "tri"),
+                    {part: self._scorer(system, part) for part in ("tune", "test")},
+                    self.prepared,
+                    self.graphs,
+                    self.config.decode,
+                    self.progress,
+                ),
+            )
+        return stamps
+
+    def _scorer(self, system: str, part: str) -> Scorer:
+        if system in GMM_SYSTEMS:
+            return gmm_scorer(system, part, self.prepared, self.bootstrapped)
+        return dnn_scorer(self.directory.folder(system) / "model", part, self.prepared)
+
+    def _score(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        depends = {
+            "decode": {system: done[f"decode-{system}"].digest for system in SYSTEMS},
+            "config": self.config.score,
+            "seed": self.config.seed,
+        }
+
+        def work(folder: Path) -> Mapping[str, Any]:
+            decoded = {s: self.directory.folder(f"decode-{s}") for s in SYSTEMS}
+            table = word_error_table(decoded, self.prepared, self.config)
+            write_json(folder / "errors.json", table)
+            return {}
+
+        return self._run("score", depends, work)
+
+    def _results(self, done: Mapping[str, Stamp]) -> dict[str, Any]:
+        """Gather the numbers of all stages, write results.json and the report, show the table."""
+        path = self.directory.path
+        errors = json.loads((self.directory.folder("score") / "errors.json").read_text())
+        sequence = done["mmi"].summary
+        results: dict[str, Any] = {
+            **errors,
+            "seconds": {stage: stamp.seconds for stage, stamp in done.items()},
+            "staleness": sequence["staleness"],
+            "frames": sequence["frames"],
+            "utterances": sequence["utterances"],
+            "stages": {stage: stamp.summary for stage, stamp in done.items() if stage != "mmi"},
+            "engine": self.config.engine,
+            "replicas": self.config.mmi.training.replicas,
+            "seed": self.config.seed,
+            "data": {key: Path(path).name for key, path in to_table(self.inputs).items() if path},
+            "digest": digest(self.config, {s: stamp.digest for s, stamp in done.items()}),
+            "version": __version__,
+            "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        }
+        write_json(path / "results.json", results)
+        report = write_report(path)
+        self.progress.show(wer_table(results))
+        self.progress.note(f"results: {path / 'results.json'}\nreport:  {report}")
+        return results

@@ -1,0 +1,57 @@
+"""Stage `score`: word errors of the test set with intervals, and CE against MMI."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from outergrad.evaluation.significance import bootstrap_interval, matched_pairs
+from outergrad.evaluation.wer import WordErrors, total_errors, utterance_errors
+from outergrad.recipes.decode import Recognized
+from outergrad.recipes.models import LMS
+from outergrad.recipes.prepare import Prepared
+from outergrad.recipes.settings import RunConfig
+
+
+def word_error_table(
+    decoded: Mapping[str, Path], prepared: Prepared, config: RunConfig
+) -> dict[str, Any]:
+    """The entries "test" and "comparison" of results.json.
+
+    Args:
+        decoded: system → folder that stage decode wrote.
+        prepared: the references.
+        config: seed and number of bootstrap samples.
+    """
+    references = {utterance.id: utterance.words for utterance in prepared.corpus("test")}
+    test: dict[str, dict[str, Any]] = {}
+    errors: dict[tuple[str, str], dict[str, WordErrors]] = {}
+    for system, folder in decoded.items():
+        test[system] = {}
+        for lm in LMS:
+            recognized = Recognized.load(folder / f"{lm}.json")
+            counts = utterance_errors(references, recognized.hypotheses)
+            errors[system, lm] = counts
+            total = total_errors(counts.values())
+            low, high = bootstrap_interval(counts, config.seed, config.score.samples)
+            test[system][lm] = {
+                "wer": round(total.rate, 3),
+                "sub": total.substitutions,
+                "ins": total.insertions,
+                "del": total.deletions,
+                "words": total.words,
+                "interval": [round(low, 3), round(high, 3)],
+                "lm_weight": recognized.lm_weight,
+                "insertion_penalty": recognized.insertion_penalty,
+                "failed": dict(Counter(recognized.failed.values())),
+            }
+    comparison: dict[str, Any] = {}
+    if {"ce", "mmi"} <= decoded.keys():
+        for lm in LMS:
+            pairs = matched_pairs(errors["ce", lm], errors["mmi", lm])
+            comparison[lm] = {
+                "systems": ["ce", "mmi"],
+                "difference": round(pairs.difference, 3),
+                "p": pairs.p,
+            }
+    return {"test": test, "comparison": comparison}

@@ -1,0 +1,123 @@
+"""Stage `mmi`: asynchronous sequence training from the CE model."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from outergrad.config import to_table
+from outergrad.engine.events import Evaluated, Event, Notice, Statistics
+from outergrad.engine.result import Staleness, TrainingResult
+from outergrad.engine.training import train
+from outergrad.nnet.acoustic import AcousticModel
+from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
+from outergrad.progress import Advance, Progress
+from outergrad.ps.partition import Span
+from outergrad.recipes.models import Bootstrapped
+from outergrad.recipes.prepare import Prepared
+from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
+from outergrad.recipes.settings import RunConfig
+from outergrad.records import RecordWriter
+from outergrad.workers.program import Factory, Program
+
+
+def run_sequence(
+    folder: Path, run: Path, config: RunConfig, progress: Progress
+) -> Mapping[str, Any]:
+    """Train with outer gradients from on-the-fly lattices; write ``model``.
+
+    Args:
+        folder: the stage's own folder; snapshots in it let an interrupted training go on.
+        run: the run directory, from which each role opens what it needs.
+        config: all settings.
+        progress: bars and notes.
+    """
+    model = AcousticModel.load(run / "ce" / "model")
+    layout = ParameterLayout.of(model.module)
+    last = layout.last_layer
+    table = to_table(config)
+    # Only what could be aligned in the bootstrap is worth a visit; the rest is in its summary.
+    aligned = Bootstrapped(run / "bootstrap").alignments("train")
+    program = Program(
+        outer=Factory.of(DecoderSource, run=str(run), config=table),
+        inner=Factory.of(ReplicaSource, run=str(run)),
+        evaluator=Factory.of(EvaluatorSource, run=str(run), config=table),
+        parameters=flatten(model.module),
+        utterances=tuple(
+            u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
+        ),
+        trained=Span(last.start, last.stop) if config.mmi.layers == "last" else None,
+    )
+    snapshots, records = folder / "snapshots", run / "records" / "mmi.jsonl"
+    if not snapshots.exists():
+        records.unlink(missing_ok=True)
+    with (
+        RecordWriter(records, "mmi") as writer,
+        progress.task("MMI, utterances visited") as advance,
+    ):
+        result = train(
+            program,
+            replace(config.mmi.training, seed=config.seed),
+            config.engine,
+            _Listener(progress, advance, len(program.utterances)),
+            records=writer,
+            snapshots=snapshots,
+            resume=True,
+        )
+    load_flat(model.module, result.parameters)
+    model.save(folder / "model")
+    return _summary(result)
+
+
+class _Listener:
+    """Turns events into lines and bar movements."""
+
+    def __init__(self, progress: Progress, advance: Advance, utterances: int) -> None:
+        self._progress = progress
+        self._advance = advance
+        self._utterances = utterances
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Statistics():
+                self._advance(event.visits, event.epochs * self._utterances)
+            case Evaluated():
+                held_out = event.evaluation.held_out
+                self._progress.note(
+                    f"  {'*' if event.best else ' '} update {event.evaluation.request.updates}: "
+                    f"criterion {held_out.criterion:.5f}, WER {held_out.wer:.1f} %, "
+                    f"frame error {held_out.frame_error:.1f} %"
+                )
+            case Notice():
+                self._progress.note(f"  {event.text}")
+
+
+def _summary(result: TrainingResult) -> dict[str, Any]:
+    frames = result.frames
+    return {
+        "updates": result.updates,
+        "stopped_by": result.stop_reason,
+        "criterion": result.best.held_out.criterion,
+        "best_update": result.best.request.updates,
+        "staleness": {"outer": _ages(result.outer), "inner": _ages(result.inner)},
+        "frames": {
+            "total": frames.frames,
+            "kept": frames.kept,
+            "cancelled": frames.cancelled,
+            "rejected": frames.rejected,
+        },
+        "utterances": {
+            "visits": result.visits.handed - result.visits.lost,
+            "failed": dict(result.visits.reasons),
+            "reference_lost": result.reference_missing,
+        },
+        "pushes": asdict(result.pushes),
+        "restarts": result.restarts,
+    }
+
+
+def _ages(staleness: Staleness) -> dict[str, dict[str, float]]:
+    return {
+        unit: {"median": round(ages.median, 3), "p95": round(ages.p95, 3)}
+        for unit, ages in (("updates", staleness.updates), ("seconds", staleness.seconds))
+    }

@@ -1,0 +1,159 @@
+"""All settings of a run and its inputs: what a stage depends on is named here."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal, Self
+
+from outergrad.bootstrap.config import BootstrapConfig
+from outergrad.corpus import CheckConfig
+from outergrad.decoder.decoding import DecoderConfig
+from outergrad.errors import InputError
+from outergrad.features.frontend import FilterbankConfig, MfccConfig
+from outergrad.features.normalisation import Normalisation
+from outergrad.gradient.ce import CeConfig
+from outergrad.gradient.outer import OuterConfig
+from outergrad.graph.units import GraphConfig
+from outergrad.nnet.dnn import DnnConfig
+from outergrad.workers.config import AsyncConfig
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files and folders that a run starts from, absolute paths."""
+
+    train: str
+    """Kaldi data directory of the training speech."""
+    test: str
+    """Kaldi data directory of the test speech."""
+    lexicon: str
+    """Pronunciations."""
+    dev: str | None = None
+    """Kaldi data directory for tuning; None: training speakers are held out."""
+    lm: str | None = None
+    """ARPA language model for the test; None: a trigram is estimated."""
+    lm_text: str | None = None
+    """Sentences that the trigram is estimated from, besides the training transcripts."""
+    init: str | None = None
+    """Model directory whose hidden layers the DNN starts from."""
+
+    @classmethod
+    def of(cls, **paths: Path | None) -> Self:
+        """Check that everything exists.
+
+        Raises:
+            InputError: a path is missing, or lm and lm_text are both given.
+        """
+        for name, path in paths.items():
+            if path is not None and not path.exists():
+                raise InputError(f"--{name.replace('_', '-')} {path}: no such file or folder")
+        if paths.get("lm") and paths.get("lm_text"):
+            raise InputError("give --lm or --lm-text, not both")
+        known = {entry.name for entry in fields(cls)}
+        named = {name: str(path.resolve()) for name, path in paths.items() if path is not None}
+        return cls(**{name: path for name, path in named.items() if name in known})
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """What data are accepted and how they are split."""
+
+    check: CheckConfig = field(default_factory=CheckConfig)
+    """What an utterance must fulfil."""
+    max_bad: float = 0.1
+    """Share of bad utterances above which the run stops, 0 ... 1."""
+    held_out: float = 0.08
+    """Share of the training utterances, whole speakers, held out for tuning without --dev."""
+
+
+@dataclass(frozen=True)
+class ContextConfig:
+    """Frames stacked around each frame as the DNN's input."""
+
+    left: int = 20
+    """Frames before."""
+    right: int = 5
+    """Frames after."""
+
+
+@dataclass(frozen=True)
+class LmConfig:
+    """Language models estimated from text."""
+
+    order: int = 3
+    """Longest n-gram of the LM for the test, in words."""
+    method: Literal["witten-bell", "kneser-ney"] = "witten-bell"
+    """Smoothing."""
+    vocabulary: Literal["lexicon", "text"] = "lexicon"
+    """lexicon: every word of the lexicon can be recognized. text: words of the texts only."""
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """MMI training."""
+
+    layers: Literal["all", "last"] = "all"
+    """Layers that are trained (Fig. 7)."""
+    outer: OuterConfig = field(default_factory=OuterConfig)
+    """Sums, searches, and which frames count."""
+    training: AsyncConfig = field(default_factory=AsyncConfig)
+    """Roles, staleness, learning rate."""
+
+
+@dataclass(frozen=True)
+class DecodeConfig:
+    """Recognition of the tuning and the test set."""
+
+    search: DecoderConfig = field(
+        default_factory=lambda: DecoderConfig(beam=15.0, lattice_beam=10.0, acoustic_scale=0.1)
+    )
+    """Beam search; lattices are rescored at every LM weight."""
+    lm_weights: tuple[int, ...] = tuple(range(6, 19))
+    """LM weights tried on the tuning set (1 / acoustic scale)."""
+    insertion_penalties: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    """Costs per word tried on the tuning set, in nats."""
+    threads: int = 2
+    """Utterances decoded at a time."""
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """Word errors and their intervals."""
+
+    samples: int = 10_000
+    """Bootstrap samples over utterances."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that can be set."""
+
+    seed: int = 1
+    """Seed of every random draw."""
+    engine: Literal["local", "serial"] = "local"
+    """local: processes and shared memory. serial: one thread, the same bits every time."""
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    """Data."""
+    filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
+    """Features of the DNN."""
+    mfcc: MfccConfig = field(default_factory=MfccConfig)
+    """Features of the GMMs."""
+    normalisation: Normalisation = field(default_factory=Normalisation)
+    """Of the DNN's features."""
+    context: ContextConfig = field(default_factory=ContextConfig)
+    """Stacking."""
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    """GMM-HMMs."""
+    graph: GraphConfig = field(default_factory=GraphConfig)
+    """Decoding graphs."""
+    lm: LmConfig = field(default_factory=LmConfig)
+    """Language models."""
+    dnn: DnnConfig = field(default_factory=lambda: DnnConfig(hidden_units=512))
+    """The network."""
+    ce: CeConfig = field(default_factory=CeConfig)
+    """Frame training."""
+    mmi: SequenceConfig = field(default_factory=SequenceConfig)
+    """Sequence training."""
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    """Test."""
+    score: ScoreConfig = field(default_factory=ScoreConfig)
+    """Word errors."""
