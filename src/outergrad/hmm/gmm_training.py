@@ -11,9 +11,7 @@ import numpy as np
 from outergrad.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from outergrad.errors import InputError
 from outergrad.hmm.gmm import DiagonalGmm
-
-CHUNK = 16_384
-"""Frames whose posteriors are held at once."""
+from outergrad.jit import kernel
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,7 @@ def accumulate(
             f"features {x.shape} and alignment {pdfs.shape} do not fit mixtures of "
             f"dimension {gmm.dim}"
         )
+    x = np.ascontiguousarray(x)
     if len(pdfs) and not -1 <= pdfs.min() <= pdfs.max() < gmm.num_pdfs:
         raise InputError(f"pdf_ids must be -1 ... {gmm.num_pdfs - 1}")
     order = np.argsort(pdfs, kind="stable")
@@ -84,22 +83,15 @@ def accumulate(
 
     def accumulate_pdf(pdf: int) -> float:
         g = slice(int(gmm.offsets[pdf]), int(gmm.offsets[pdf + 1]))
-        log_likelihood = 0.0
-        for begin in range(int(begins[pdf]), int(begins[pdf + 1]), CHUNK):
-            chunk = x[order[begin : min(begin + CHUNK, int(begins[pdf + 1]))]].astype(np.float64)
-            squares = chunk * chunk
-            logits = chunk @ gmm.coefficients[g, : gmm.dim].T
-            logits += squares @ gmm.coefficients[g, gmm.dim :].T
-            logits += gmm.constants[g]
-            largest = logits.max(axis=1, keepdims=True)
-            np.exp(logits - largest, out=logits)
-            totals = logits.sum(axis=1, keepdims=True)
-            logits /= totals
-            occupancy[g] += logits.sum(axis=0)
-            first[g] += logits.T @ chunk
-            second[g] += logits.T @ squares
-            log_likelihood += float(np.sum(largest) + np.sum(np.log(totals)))
-        return log_likelihood
+        return _accumulate(
+            x,
+            order[begins[pdf] : begins[pdf + 1]],
+            np.ascontiguousarray(gmm.coefficients[g].T),
+            gmm.constants[g],
+            occupancy[g],
+            first[g],
+            second[g],
+        )
 
     # The longest first, so that no thread is left with a long one at the end.
     longest_first = np.argsort(-np.diff(begins), kind="stable").tolist()
@@ -109,6 +101,46 @@ def accumulate(
     if not np.isfinite(log_likelihood):
         raise InputError("features must be finite")
     return GmmStatistics(occupancy, first, second, log_likelihood)
+
+
+@kernel
+def _accumulate(
+    x: Float32Array,
+    frames: Int64Array,
+    coefficients: Float64Array,
+    constants: Float64Array,
+    occupancy: Float64Array,
+    first: Float64Array,
+    second: Float64Array,
+) -> float:
+    dim = x.shape[1]
+    num_gaussians = len(constants)
+    logits = np.empty(num_gaussians, dtype=np.float64)
+    values = np.empty(2 * dim, dtype=np.float64)
+    log_likelihood = 0.0
+    for t in frames:
+        for d in range(dim):
+            values[d] = x[t, d]
+            values[dim + d] = values[d] * values[d]
+        logits[:] = constants
+        for d in range(2 * dim):
+            value = values[d]
+            for g in range(num_gaussians):
+                logits[g] += value * coefficients[d, g]
+        largest = logits.max()
+        total = 0.0
+        for g in range(num_gaussians):
+            logits[g] = np.exp(logits[g] - largest)
+            total += logits[g]
+        log_likelihood += largest + np.log(total)
+        for g in range(num_gaussians):
+            posterior = logits[g] / total
+            if posterior > 0.0:
+                occupancy[g] += posterior
+                for d in range(dim):
+                    first[g, d] += posterior * values[d]
+                    second[g, d] += posterior * values[dim + d]
+    return log_likelihood
 
 
 def update(
