@@ -42,7 +42,10 @@ def test_rules_leave_their_arguments_alone(rule):
     values, gradient = VALUES.copy(), GRADIENTS[0].copy()
     state = rule.init(values)
     before = {name: array.copy() for name, array in state.items()}
-    rule.apply(values, gradient, state, 0.5, 1)
+    out = np.empty_like(values)
+    moved, _ = rule.apply(values, gradient, state, 0.5, 1, out=out)
+    assert moved is out
+    assert np.array_equal(out, rule.apply(values, gradient, state, 0.5, 1)[0])
     assert np.array_equal(values, VALUES)
     assert np.array_equal(gradient, GRADIENTS[0])
     assert all(np.array_equal(state[name], before[name]) for name in before)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outergrad.errors import InputError
@@ -17,6 +17,7 @@ def vector(seed, size=SIZE):
     return np.random.default_rng(seed).normal(size=size).astype(np.float32)
 
 
+@settings(deadline=None)  # shared machines pause
 @given(
     st.integers(1, SIZE),
     st.sampled_from(RULES),
@@ -31,6 +32,7 @@ def test_the_number_of_shards_changes_nothing_in_a_synchronous_step(shards, rule
     assert np.array_equal(many.values(), one.values())
 
 
+@settings(deadline=None)  # shared machines pause
 @given(st.integers(0, SIZE), st.integers(0, SIZE), st.integers(1, SIZE))
 def test_partial_pushes_and_pulls(a, b, shards):
     span = Span(min(a, b), max(a, b))
@@ -57,6 +59,7 @@ def test_one_shard_refuses_what_the_others_take():
     assert (server.counts().applied, server.counts().rejected) == (1, 1)
 
 
+@settings(deadline=None)  # shared machines pause
 @given(st.integers(1, SIZE), st.integers(1, SIZE), st.sampled_from(RULES))
 def test_a_state_restores_into_another_number_of_shards(before, after, rule):
     server = ParameterServer(vector(0), Partition.even(SIZE, before), rule)

@@ -45,6 +45,19 @@ def test_a_partial_push_touches_its_part_only():
     assert part.tolist() == [4, 5]
 
 
+def test_a_gradient_that_turns_out_bad_half_way_leaves_no_trace():
+    shard = Shard(np.ones(3 * BLOCK, np.float32), Momentum())
+    good = np.ones(3 * BLOCK, np.float32)
+    bad = good.copy()
+    bad[-1] = np.nan
+    shard.push(good, 0, 1.0)
+    before, velocity = pulled(shard), shard.state["velocity"].copy()
+    assert shard.push(bad, 1, 1.0) is PushOutcome.REJECTED
+    assert np.array_equal(pulled(shard), before)
+    assert np.array_equal(shard.state["velocity"], velocity)
+    assert shard.version == 1
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
 def test_what_is_not_finite_is_refused_as_a_whole(bad):
     shard = Shard(np.ones(5, np.float32), Momentum())

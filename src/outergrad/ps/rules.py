@@ -31,6 +31,7 @@ class UpdateRule(Protocol):
         state: RuleState,
         rate: float,
         step: int,
+        out: Float32Array | None = None,
     ) -> tuple[Float32Array, RuleState]:
         """Parameters and state after one update.
 
@@ -40,9 +41,10 @@ class UpdateRule(Protocol):
             state: what `init` or the last `apply` returned.
             rate: learning rate; the schedule is the coordinator's.
             step: number of this update, 1-based.
+            out: float32 [n], where to put the new parameters; a new array by default.
 
         Returns:
-            New float32 [n] parameters and new state; the arguments stay as they are.
+            New float32 [n] parameters and new state; the other arguments stay as they are.
         """
         ...
 
@@ -56,10 +58,16 @@ class Sgd:
         return {}
 
     def apply(
-        self, values: Float32Array, gradient: Float32Array, state: RuleState, rate: float, step: int
+        self,
+        values: Float32Array,
+        gradient: Float32Array,
+        state: RuleState,
+        rate: float,
+        step: int,
+        out: Float32Array | None = None,
     ) -> tuple[Float32Array, RuleState]:
         """θ + η g."""
-        moved = gradient * np.float32(rate)
+        moved = np.multiply(gradient, np.float32(rate), out=out)
         moved += values
         return moved, state
 
@@ -76,12 +84,18 @@ class Momentum:
         return {"velocity": np.zeros_like(values)}
 
     def apply(
-        self, values: Float32Array, gradient: Float32Array, state: RuleState, rate: float, step: int
+        self,
+        values: Float32Array,
+        gradient: Float32Array,
+        state: RuleState,
+        rate: float,
+        step: int,
+        out: Float32Array | None = None,
     ) -> tuple[Float32Array, RuleState]:
         """θ + η (μ v + g)."""
         velocity = state["velocity"] * np.float32(self.momentum)
         velocity += gradient
-        moved = velocity * np.float32(rate)
+        moved = np.multiply(velocity, np.float32(rate), out=out)
         moved += values
         return moved, {"velocity": velocity}
 
@@ -101,14 +115,20 @@ class Adagrad:
         return {"squares": np.zeros_like(values)}
 
     def apply(
-        self, values: Float32Array, gradient: Float32Array, state: RuleState, rate: float, step: int
+        self,
+        values: Float32Array,
+        gradient: Float32Array,
+        state: RuleState,
+        rate: float,
+        step: int,
+        out: Float32Array | None = None,
     ) -> tuple[Float32Array, RuleState]:
         """θ + η g / (√a + ε) with the squares of this gradient in a."""
         squares = gradient * gradient
         squares += state["squares"]
         scale = np.sqrt(squares)
         scale += np.float32(self.epsilon)
-        moved = gradient / scale
+        moved = np.divide(gradient, scale, out=out)
         moved *= np.float32(rate)
         moved += values
         return moved, {"squares": squares}
@@ -135,7 +155,13 @@ class Adam:
         return {"mean": np.zeros_like(values), "squares": np.zeros_like(values)}
 
     def apply(
-        self, values: Float32Array, gradient: Float32Array, state: RuleState, rate: float, step: int
+        self,
+        values: Float32Array,
+        gradient: Float32Array,
+        state: RuleState,
+        rate: float,
+        step: int,
+        out: Float32Array | None = None,
     ) -> tuple[Float32Array, RuleState]:
         """One Adam step."""
         mean = state["mean"] * np.float32(self.beta1) + gradient * np.float32(1 - self.beta1)
@@ -143,7 +169,7 @@ class Adam:
         squares += gradient * gradient * np.float32(1 - self.beta2)
         scale = np.sqrt(squares * np.float32(1 / (1 - self.beta2**step)))
         scale += np.float32(self.epsilon)
-        moved = mean / scale
+        moved = np.divide(mean, scale, out=out)
         moved *= np.float32(rate / (1 - self.beta1**step))
         moved += values
         return moved, {"mean": mean, "squares": squares}

@@ -11,8 +11,8 @@ from outergrad.ps.partition import Span
 from outergrad.ps.rules import RuleState, UpdateRule
 from outergrad.ps.staleness import StalenessConfig
 
-BLOCK = 1 << 16
-"""Entries updated at a time: the temporaries of a rule (256 KiB each) then stay in the cache."""
+BLOCK = 1 << 17
+"""Entries updated at a time: the temporaries of a rule (512 KiB each) then stay in the cache."""
 
 
 class PushOutcome(Enum):
@@ -40,9 +40,10 @@ class ShardCounts:
 class Shard:
     """A slice of the parameters, its version and the state of its update rule.
 
-    The slice alternates between two buffers: an update is written to the spare one, which then
-    becomes the active one. So a reader in another process can copy version v while v + 1 is being
-    computed, and an update costs no copy of its own.
+    The slice and the rule state alternate between two buffers: an update is written to the spare
+    one, which then becomes the active one. So an update that is refused or interrupted half-way
+    leaves no trace, a reader in another process can copy version v while v + 1 is being computed,
+    and an update costs no copy of its own.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Shard:
         self.counts = ShardCounts()
         self._active[:] = values
         initial = rule.init(values) if state is None else state
-        self._state = {name: array.copy() for name, array in initial.items()}
+        self._states = {name: np.stack((array, array)) for name, array in initial.items()}
 
     @property
     def _active(self) -> Float32Array:
@@ -103,8 +104,8 @@ class Shard:
 
     @property
     def state(self) -> RuleState:
-        """State of the update rule, by name float32 [n]; valid until the next push."""
-        return self._state
+        """State of the update rule, by name float32 [n]; valid until the next but one push."""
+        return {name: rows[self._version % 2] for name, rows in self._states.items()}
 
     def pull(self, out: Float32Array, start: int = 0) -> int:
         """Copy the entries from `start` on into `out`; returns their version."""
@@ -123,42 +124,46 @@ class Shard:
             start: first entry the gradient is for.
 
         Returns:
-            REJECTED when the gradient is not finite (or its squared norm overflows float32),
-            STALE when the policy drops it; both leave parameters, state and version alone.
+            STALE when the policy drops it, REJECTED when it is not finite (or the squared norm of
+            a block overflows float32); both leave parameters, state and version alone.
         """
         part = Span(start, start + gradient.size)
         if part.stop > self.size:
             raise InputError(
                 f"push of entries {part.start}:{part.stop} to a shard that has {self.size}"
             )
-        # One pass at memory speed finds every nan and inf: none survives a sum of squares. Not
-        # np.dot: BLAS would start threads of its own.
-        if not np.isfinite(np.einsum("i,i->", gradient, gradient)):
-            self.counts.rejected += 1
-            return PushOutcome.REJECTED
         weight = self._policy.weight(max(0, self._version - computed_at))
         if weight == 0.0:
             self.counts.stale += 1
             return PushOutcome.STALE
-        self._update(gradient, rate * weight, part)
+        if not self._update(gradient, rate * weight, part):
+            self.counts.rejected += 1
+            return PushOutcome.REJECTED
+        self._version += 1
         self.counts.applied += 1
         self.counts.damped += weight < 1.0
         return PushOutcome.APPLIED
 
-    def _update(self, gradient: Float32Array, rate: float, part: Span) -> None:
-        active, spare = self._active, self._buffers[(self._version + 1) % 2]
-        spare[: part.start] = active[: part.start]
-        spare[part.stop :] = active[part.stop :]
+    def _update(self, gradient: Float32Array, rate: float, part: Span) -> bool:
+        """Write the next version to the spare buffers; False when the gradient is not finite."""
+        now, spare = self._version % 2, (self._version + 1) % 2
+        for rows in (self._buffers, *self._states.values()):
+            rows[spare, : part.start] = rows[now, : part.start]
+            rows[spare, part.stop :] = rows[now, part.stop :]
         for begin in range(part.start, part.stop, BLOCK):
-            end = min(begin + BLOCK, part.stop)
-            values, state = self._rule.apply(
-                active[begin:end],
-                gradient[begin - part.start : end - part.start],
-                {name: array[begin:end] for name, array in self._state.items()},
+            block = slice(begin, min(begin + BLOCK, part.stop))
+            piece = gradient[block.start - part.start : block.stop - part.start]
+            # No nan or inf survives a sum of squares. Not np.dot: BLAS would start threads.
+            if not np.isfinite(np.einsum("i,i->", piece, piece)):
+                return False
+            _, state = self._rule.apply(
+                self._buffers[now, block],
+                piece,
+                {name: rows[now, block] for name, rows in self._states.items()},
                 rate,
                 self._version + 1,
+                out=self._buffers[spare, block],
             )
-            spare[begin:end] = values
             for name, array in state.items():
-                self._state[name][begin:end] = array
-        self._version += 1
+                self._states[name][spare, block] = array
+        return True
