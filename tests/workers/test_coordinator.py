@@ -173,6 +173,29 @@ def test_divergence_stops_the_workers_and_a_second_one_the_run():
         machine.recover()
 
 
+def test_a_run_that_stopped_on_a_plateau_stays_stopped_when_resumed():
+    flat = ScheduleConfig(max_decays=0, evaluate_every=1)
+    before, after = coordinator(schedule=flat), coordinator(schedule=flat)
+    evaluate(before, -1.0)
+    before.pushed(note(), applied=True)
+    evaluate(before, -1.0)
+    assert before.check_finished()
+    after.restore(before.state())
+    assert after.check_finished()
+    assert after.stop_reason == before.stop_reason
+
+
+def test_more_epochs_continue_a_run_that_made_all_of_them():
+    before, after = coordinator(), coordinator(schedule=ScheduleConfig(epochs=2))
+    evaluate(before, -1.0)
+    for _ in range(4):
+        before.decoded(outcome(before.next_utterance(0), frames=0))
+    assert before.check_finished()
+    after.restore(before.state())
+    assert not after.check_finished()
+    assert isinstance(after.next_utterance(0), Assignment)
+
+
 def test_another_seed_does_not_continue_this_run():
     with pytest.raises(InputError, match="seed 0, not 1"):
         coordinator(seed=1).restore(coordinator(seed=0).state())

@@ -220,6 +220,8 @@ class Coordinator:
             "seed": self._config.seed,
             "updates": self.updates,
             "evaluations": dataclasses.asdict(plan),
+            # Not that all epochs are done: there may be more of them next time.
+            "flat": self.stop_reason == Verdict.STOP.value,
             "schedule": self.schedule.state(),
             "visits": self.visits.state(),
         }
@@ -236,5 +238,7 @@ class Coordinator:
             )
         self.updates = state["updates"]
         self._plan = _EvaluationPlan(**state["evaluations"])
+        if state["flat"]:
+            self.stop_reason = Verdict.STOP.value
         self.schedule.restore(state["schedule"])
         self.visits.restore(state["visits"])
