@@ -92,6 +92,15 @@ def test_words_outside_the_vocabulary_are_not_counted(method):
     assert model.sentence_log_prob(["x"]) == -math.inf
 
 
+def test_an_unknown_word_in_the_vocabulary_takes_the_place_of_others():
+    text = [["a", "x", "b"], ["y", "b"], ["a"]]
+    model = estimate(text, 2, vocabulary=["a", "b", "<unk>"])
+    mapped = [["a", "<unk>", "b"], ["<unk>", "b"], ["a"]]
+    assert model.log_probs == estimate(mapped, 2).log_probs
+    assert model.unknown == "<unk>"
+    assert model.sentence_log_prob(["x", "b"]) == model.sentence_log_prob(["<unk>", "b"])
+
+
 def test_vocabulary_alone_gives_uniform_model():
     model = estimate([], 2, vocabulary=["a", "b", "c"])
     assert math.exp(model.log_prob("b", ["a"])) == pytest.approx(0.25)

@@ -17,7 +17,8 @@ _Discounted = dict[Ngram, tuple[dict[str, float], float]]
 
 # KenLM's --discount_fallback: used where a text is too small to estimate the discounts from.
 _FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
-_OUTSIDE = "<unk>"
+# Stands for words outside a closed vocabulary; no word contains a blank.
+_OUTSIDE = "out of vocabulary"
 
 
 def estimate(
@@ -26,7 +27,7 @@ def estimate(
     method: Method = "witten-bell",
     vocabulary: Iterable[str] | None = None,
 ) -> NgramModel:
-    """Estimate an interpolated n-gram model of a closed vocabulary.
+    """Estimate an interpolated n-gram model.
 
     p(w | h) = f(w | h) + λ(h) p(w | h'), h' being h without its first word and the end of the
     recursion the uniform distribution over the vocabulary and ``</s>``; so words of the vocabulary
@@ -44,7 +45,8 @@ def estimate(
         order: longest n-gram in words, at least 1.
         method: smoothing.
         vocabulary: all words that the model shall know; by default the words of the text. n-grams
-            of the text with a word outside the vocabulary are not counted.
+            of the text with a word outside the vocabulary are not counted, unless ``<unk>`` or
+            ``<UNK>`` is in the vocabulary: then it takes their place.
 
     Raises:
         InputError: bad order or method, a sentence mark used as a word, no word at all.
@@ -56,8 +58,8 @@ def estimate(
     text = [tuple(sentence) for sentence in sentences]
     seen = {word for sentence in text for word in sentence}
     known = set(seen if vocabulary is None else vocabulary)
-    for mark in (BEGIN, END, *UNKNOWN):
-        if mark in known or (mark in seen and mark not in UNKNOWN):
+    for mark in (BEGIN, END):
+        if mark in known or mark in seen:
             raise InputError(f"{mark} is a word of the text or vocabulary, but has its own meaning")
     if not known:
         raise InputError("a language model needs a text with words, or a vocabulary")
@@ -72,8 +74,9 @@ def estimate(
 def _count(text: Sequence[Ngram], order: int, known: set[str]) -> list[Counter[Ngram]]:
     """n-grams of length 1 ... order; words outside the vocabulary appear as one word."""
     counts: list[Counter[Ngram]] = [Counter() for _ in range(order)]
+    outside = next((mark for mark in UNKNOWN if mark in known), _OUTSIDE)
     for sentence in text:
-        padded = (BEGIN, *(w if w in known else _OUTSIDE for w in sentence), END)
+        padded = (BEGIN, *(w if w in known else outside for w in sentence), END)
         counts[0].update((word,) for word in padded[1:])
         for length in range(2, order + 1):
             last = len(padded) - length

@@ -138,19 +138,17 @@ class NgramModel:
         """Score a text; words that the model does not know are counted and left out."""
         log_prob, words, count, unknown = 0.0, 0, 0, 0
         for sentence in sentences:
-            scores = self.sentence_log_probs(sentence)
-            missing = sum((word,) not in self.log_probs for word in sentence)
-            if missing:
-                kept = [
-                    score
-                    for word, score in zip((*sentence, END), scores, strict=True)
-                    if (word,) in self.log_probs
-                ]
-                scores = kept
+            scores = [
+                score
+                for word, score in zip(
+                    (*sentence, END), self.sentence_log_probs(sentence), strict=True
+                )
+                if (word,) in self.log_probs
+            ]
             log_prob += math.fsum(scores)
             words += len(sentence)
             count += 1
-            unknown += missing
+            unknown += len(sentence) + 1 - len(scores)
         return TextScore(log_prob, words, count, unknown)
 
     def perplexity(self, sentences: Iterable[Sequence[str]]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outergrad.arrays import Int32Array, Int64Array
+from outergrad.arrays import BoolArray, Int32Array, Int64Array
 from outergrad.errors import InputError
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.state_order import compressed_rows
@@ -35,7 +35,8 @@ def restrict(graph: DecodingGraph, word_ids: Sequence[int]) -> DecodingGraph:
         first.astype(np.int64), arcs.destination[order], arcs.word[order], wanted, graph.start
     )
     final_cost = np.where(place == len(wanted), graph.final_cost[origin], np.float32(np.inf))
-    used = order[arc]
+    kept = _leads_to_the_end(np.isfinite(final_cost), source, destination)
+    source, destination, used = source[kept], destination[kept], order[arc[kept]]
     if not np.any(np.isfinite(final_cost)):
         spoken = " ".join(graph.words[word] for word in wanted)
         raise InputError(f"the decoding graph has no path with the words {spoken!r}")
@@ -113,3 +114,36 @@ def _product(
         queue, later = later, queue
         queued = waiting
     return origin[:pairs], place[:pairs], source[:size], target[:size], arcs[:size]
+
+
+@kernel
+def _leads_to_the_end(final: BoolArray, source: Int32Array, destination: Int32Array) -> BoolArray:
+    """Arcs on a path to a final state: bool [arc]. Nearly all others are begun words."""
+    num_states = final.shape[0]
+    offsets = np.zeros(num_states + 1, np.int64)
+    for arc in range(destination.shape[0]):
+        offsets[destination[arc] + 1] += 1
+    for state in range(num_states):
+        offsets[state + 1] += offsets[state]
+    into = np.empty(destination.shape[0], np.int32)
+    filled = offsets[:-1].copy()
+    for arc in range(destination.shape[0]):
+        into[filled[destination[arc]]] = source[arc]
+        filled[destination[arc]] += 1
+    useful = final.copy()
+    stack = np.empty(num_states, np.int32)
+    depth = 0
+    for state in range(num_states):
+        if final[state]:
+            stack[depth] = state
+            depth += 1
+    while depth > 0:
+        depth -= 1
+        state = stack[depth]
+        for position in range(offsets[state], offsets[state + 1]):
+            before = into[position]
+            if not useful[before]:
+                useful[before] = True
+                stack[depth] = before
+                depth += 1
+    return useful[destination]
