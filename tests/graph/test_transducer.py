@@ -69,6 +69,21 @@ def test_epsilon_chains_disappear():
     assert paths(fewer, 5) == paths(fst, 5)
 
 
+def test_links_of_a_chain_are_bridged_one_after_the_other():
+    arcs = [(0, 1, 1, 7), (0, 1, 2, 8), (1, 2, 0, 0), (2, 3, 0, 0), (0, 3, 3, 0), (0, 2, 4, 0)]
+    final = np.array([np.inf, np.inf, np.inf, 0.0], dtype=np.float32)
+    fst = Transducer.of(0, arcs, [1.0, 2.0, 0.5, 0.25, 4.0, 8.0], final)
+    fewer = remove_epsilons_locally(fst)
+    assert len(fewer.source) == 4
+    assert paths(fewer, 2) == paths(fst, 2)
+    # Epsilon arcs that fan out from a state with one way in.
+    arcs = [(0, 1, 0, 7), (1, 2, 0, 0), (2, 3, 1, 0), (2, 3, 2, 0), (1, 3, 3, 0), (0, 3, 4, 8)]
+    fst = Transducer.of(0, arcs, [1.0, 2.0, 0.5, 0.25, 4.0, 8.0], final)
+    fewer = remove_epsilons_locally(fst)
+    assert (fewer.ilabel > 0).all()
+    assert paths(fewer, 2) == paths(fst, 2)
+
+
 @given(transducers())
 @settings(max_examples=150, deadline=None)
 def test_self_loops_follow_the_labels_that_they_belong_to(fst):
