@@ -79,43 +79,18 @@ def decode(
     determinization; we prune by exact forward-backward Viterbi scores.
     """
     config = DecoderConfig() if config is None else config
-    return _search(
-        graph,
-        scores,
-        Limits(
-            acoustic_scale=np.float32(config.acoustic_scale),
-            beam=np.float32(config.beam),
-            lattice_beam=np.float32(min(config.lattice_beam, _LARGEST)),
-            max_active=config.max_active,
-            min_active=config.min_active,
-            prune_interval=config.prune_interval,
-        ),
-        workspace if workspace is not None else Workspace(),
-    )
-
-
-def decode_words(
-    graph: DecodingGraph,
-    scores: Float32Array,
-    config: DecoderConfig | None = None,
-    *,
-    workspace: Workspace | None = None,
-) -> WordLattice:
-    """Beam search; the best alignment of each word string within the lattice beam.
-
-    Arguments and errors are those of `decode`.
-    """
-    config = DecoderConfig() if config is None else config
-    lattice = decode(graph, scores, config, workspace=workspace)
-    return one_alignment_per_word_string(lattice, config.lattice_beam, config.word_history)
-
-
-def _search(
-    graph: DecodingGraph, scores: Float32Array, limits: Limits, workspace: Workspace
-) -> Lattice:
     scores = checked_scores(graph, scores)
+    workspace = Workspace() if workspace is None else workspace
     num_frames = len(scores)
     view = graph_view(graph)
+    limits = Limits(
+        acoustic_scale=np.float32(config.acoustic_scale),
+        beam=np.float32(config.beam),
+        lattice_beam=np.float32(min(config.lattice_beam, _LARGEST)),
+        max_active=config.max_active,
+        min_active=config.min_active,
+        prune_interval=config.prune_interval,
+    )
     outcome, frame, trellis = search(
         view, scores, limits, workspace.scratch(graph), workspace.trellis(num_frames)
     )
@@ -137,7 +112,23 @@ def _search(
             " a wider beam may help, or the utterance is too short for the graph",
         )
     arrays = collect(view, graph.transitions, scores, trellis)
-    return Lattice(num_frames, float(limits.acoustic_scale), *arrays)
+    return Lattice(num_frames, config.acoustic_scale, *arrays)
+
+
+def decode_words(
+    graph: DecodingGraph,
+    scores: Float32Array,
+    config: DecoderConfig | None = None,
+    *,
+    workspace: Workspace | None = None,
+) -> WordLattice:
+    """Beam search; the best alignment of each word string within the lattice beam.
+
+    Arguments and errors are those of `decode`.
+    """
+    config = DecoderConfig() if config is None else config
+    lattice = decode(graph, scores, config, workspace=workspace)
+    return one_alignment_per_word_string(lattice, config.lattice_beam, config.word_history)
 
 
 def checked_scores(graph: DecodingGraph, scores: Float32Array) -> Float32Array:

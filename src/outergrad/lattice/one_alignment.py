@@ -2,9 +2,10 @@
 
 Token passing over (lattice node, last words). Paths that agree in both are merged and the best one
 stays: the boundary between two words is the best one given the words around it (the word-pair
-approximation when the history is two words). What a merge drops has the same words from there
-back to the boundary, so every word string keeps exactly one alignment. Pruning uses the exact
-scores of the rest of the lattice, hence only what is within the beam is ever touched.
+approximation when the history is two words). So each word string has one alignment at most. It is
+the best one, and no string is lost, if the history is long enough; the best path of all is exact
+always. Pruning uses the exact scores of the rest of the lattice, hence only what is within the
+beam is ever touched.
 """
 
 from typing import Any
