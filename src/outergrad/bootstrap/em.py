@@ -119,7 +119,7 @@ def em_step(
     if num_gaussians > gmm.num_gaussians:
         generator = rng(config.seed, "split-gaussians", *stream)
         gmm = split(gmm, occupancy, num_gaussians, config.gmm, generator)
-    return gmm, statistics.log_likelihood / max(occupancy.sum(), 1.0)
+    return gmm, statistics.log_likelihood / max(float(occupancy.sum()), 1.0)
 
 
 def train(
