@@ -359,6 +359,7 @@ def _problem(graph: DecodingGraph) -> str | None:
         or len(first) != len(graph.epsilon_level) + 1
         or len(first) > num_states + 1
         or not 0 <= graph.start < num_states
+        or graph.words[:1] != ("<eps>",)
     ):
         return "the sizes of its arrays do not fit together"
     ends = np.cumsum(states["num_arcs"], dtype=np.int64)
@@ -381,9 +382,11 @@ def _problem(graph: DecodingGraph) -> str | None:
     ):
         return "an arc leads to a state or carries a word that does not exist"
     emits = np.arange(size) < first[0]
-    if not np.array_equal(table["pdf"] >= 0, emits) or max(
-        arcs.pdf.max(initial=-1), states["loop_pdf"].max()
-    ) >= max(graph.num_pdfs, 0):
+    if (
+        not np.array_equal(table["pdf"] >= 0, emits)
+        or min(table["pdf"].min(initial=-1), states["loop_pdf"].min()) < -1
+        or arcs.pdf.max(initial=-1) >= max(graph.num_pdfs, 0)
+    ):
         return "an arc has a pdf_id that does not exist"
     above = level[arcs.destination] > level[arcs.source]
     silent = arcs.pdf < 0
