@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder with real speech (`data/`) and Kaldi's numbers (`golden/`); the test is skipped without."""
+    """Folder with real speech (`data/`) and Kaldi's numbers (`golden/`); skips without it."""
     named = os.environ.get("OUTERGRAD_SHARED_DATA")
     candidates = [Path(named)] if named else []
     candidates += [parent / "shared" for parent in Path(__file__).resolve().parents]

@@ -111,8 +111,21 @@ def keys_of(kind: Any, prefix: str = "") -> Iterator[str]:
 
 def to_table(config: Any) -> dict[str, Any]:
     """The configuration as plain tables (JSON and TOML types)."""
-    table: dict[str, Any] = msgspec.to_builtins(config)
+    table: dict[str, Any] = _plain(config)
     return table
+
+
+def _plain(value: Any) -> Any:
+    # Field by field: msgspec leaves fields at their class-level defaults out of its own output.
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            entry.name: _plain(getattr(value, entry.name)) for entry in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return msgspec.to_builtins(value)
 
 
 def to_toml(config: Any) -> str:
@@ -139,5 +152,5 @@ def _write_section(table: Mapping[str, Any], name: str, lines: list[str]) -> Non
 
 def digest(*parts: Any) -> str:
     """Twelve hexadecimal digits that change when any part (JSON-able or dataclass) does."""
-    text = json.dumps(msgspec.to_builtins(parts), sort_keys=True, ensure_ascii=False)
+    text = json.dumps(_plain(parts), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,5 +1,6 @@
 """What the roles of sequence training compute, built by name in the process that needs it."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from outergrad.decoder.alignment import align
 from outergrad.decoder.decoding import decode, decode_words
 from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.records import Workspace
+from outergrad.errors import RunError
 from outergrad.evaluation.frame_error import FrameErrors, frame_errors
 from outergrad.evaluation.wer import WordErrors, word_errors
 from outergrad.gradient.inner import inner_gradient
@@ -120,7 +122,11 @@ class EvaluatorSource:
         errors, wrong_frames = WordErrors(), FrameErrors()
         model = self._speech.model
         for utterance in self._corpus:
-            scores = model.scores(self._speech.features.stacked(utterance.id))
+            try:
+                scores = model.scores(self._speech.features.stacked(utterance.id))
+            except RunError:
+                # Parameters that ran away are the coordinator's business: worst of all criteria.
+                return HeldOut(criterion=-math.inf)
             words: list[str] = []
             try:
                 lattice = self._denominator(scores)

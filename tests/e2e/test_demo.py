@@ -1,0 +1,131 @@
+"""The whole recipe on generated speech: learned enough, written down, resumed, interrupted."""
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.xdist_group("e2e"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("espeakng_loader") is None, reason="needs the extra `demo`"
+    ),
+]
+
+# Small, clean speech: a quarter of an hour in all, so that the whole recipe takes about a minute.
+SETTINGS = {
+    "speech.english_train_minutes": "2",
+    "speech.english_dev_minutes": "1",
+    "speech.icelandic_train_minutes": "6",
+    "speech.icelandic_dev_minutes": "1",
+    "speech.icelandic_test_minutes": "1.5",
+    "bootstrap.monophone.iterations": "12",
+    "bootstrap.monophone.num_gaussians": "300",
+    "bootstrap.triphone.iterations": "6",
+    "bootstrap.triphone.realign": "[3]",
+    "bootstrap.triphone.gaussians_per_leaf": "4",
+    "dnn.hidden_layers": "2",
+    "dnn.hidden_units": "128",
+    "ce.max_epochs": "6",
+    "mmi.training.schedule.epochs": "1",
+}
+
+
+def command(out: Path, *more: str) -> list[str]:
+    settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+    program = "from outergrad.cli import main; main()"
+    return [sys.executable, "-c", program, "demo", "--out", str(out), *settings, *more]
+
+
+def finish(out: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(
+        command(out, *more), capture_output=True, text=True, check=False, timeout=900
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished demo run."""
+    out = tmp_path_factory.mktemp("demo") / "run"
+    finish(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def results(run: Path) -> dict[str, Any]:
+    """What it wrote into results.json."""
+    loaded: dict[str, Any] = json.loads((run / "results.json").read_text())
+    return loaded
+
+
+def test_every_system_is_scored_and_has_learned(results: dict[str, Any]) -> None:
+    for system in ("mono", "tri", "ce", "mmi"):
+        for lm in ("unigram", "trigram"):
+            score = results["test"][system][lm]
+            assert score["words"] > 100
+            assert score["wer"] == pytest.approx(
+                100 * (score["sub"] + score["ins"] + score["del"]) / score["words"], abs=1e-3
+            )
+            low, high = score["interval"]
+            assert low <= score["wer"] <= high
+    # Guessing gives 100 %. The bound is far above what the models reach and far below that.
+    for system in ("tri", "ce", "mmi"):
+        assert results["test"][system]["trigram"]["wer"] < 50.0
+
+
+def test_all_frames_and_visits_are_accounted_for(results: dict[str, Any]) -> None:
+    frames, utterances = results["frames"], results["utterances"]
+    assert frames["kept"] + frames["cancelled"] + frames["rejected"] == frames["total"]
+    prepared = results["stages"]["prepare"]["train"]
+    assert utterances["visits"] == int(prepared.split()[0])
+    assert results["staleness"]["outer"]["updates"]["p95"] > 0
+
+
+def test_the_report_stands_alone(run: Path) -> None:
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_second_run_does_nothing_again(run: Path, results: dict[str, Any]) -> None:
+    done = finish(run)
+    assert "▸" not in done.stderr
+    again = json.loads((run / "results.json").read_text())
+    assert again["test"] == results["test"]
+    assert again["seconds"] == results["seconds"]
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(
+    run: Path, results: dict[str, Any]
+) -> None:
+    """Interrupted while MMI runs: exit code 130, then only what was missing is done."""
+    change = ("--set", "mmi.training.schedule.rate=3e-4")
+    # As from a shell in the foreground: the child must not inherit an ignored SIGINT.
+    process = subprocess.Popen(
+        command(run, *change),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "update 0:" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait(timeout=120) == 130
+    assert "run the same command again" in rest
+    assert "Traceback" not in rest
+    done = finish(run, *change)
+    assert "ce: unchanged" in done.stderr
+    assert "✓ mmi" in done.stderr
+    visits = json.loads((run / "results.json").read_text())["utterances"]["visits"]
+    assert visits == results["utterances"]["visits"]

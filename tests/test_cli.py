@@ -1,0 +1,75 @@
+"""The command line: help, exit codes, errors that name what was wrong; no traceback for users."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def outergrad(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run the command in a process of its own, on a terminal 100 columns wide."""
+    return subprocess.run(
+        [sys.executable, "-c", "from outergrad.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100"},
+        check=False,
+        timeout=120,
+    )
+
+
+def test_help_fits_a_screen_and_names_all_stages() -> None:
+    done = outergrad("--help")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) <= 40
+    for command in ("run", "demo", "prepare", "bootstrap", "graph", "train", "decode", "score"):
+        assert f" {command} " in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    check = (
+        "import sys; sys.argv = ['outergrad', '--help']\n"
+        "from outergrad.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'numba', 'matplotlib', 'kaldifst'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-command"], "No such command"),
+        (["run", "--train", "a"], "Missing option"),
+        (["train", "--criterion", "mmm", "--out", "x"], "--criterion mmm: choose ce or mmi"),
+        (["decode", "--out", "nowhere"], "nowhere: no run begun here"),
+        (
+            ["run", "--train", "a", "--test", "b", "--lexicon", "c", "--out", "x"],
+            "--train a: no such file or folder",
+        ),
+        (["demo", "--out", "x", "--set", "ce.rat=1"], "did you mean ce.rate?"),
+        (["demo", "--out", "x", "--set", "ce.rate=fast"], "ce.rate: expected float"),
+        (["demo", "--out", "x", "--set", "mmi.training.replicas=0"], "replicas must be at least 1"),
+    ],
+)
+def test_wrong_use_is_explained_with_exit_code_2(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = outergrad(*arguments)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_directory_that_cannot_be_written_is_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = outergrad("demo", "--out", tmp_path / "file" / "run")
+    assert done.returncode == 2
+    assert "cannot write here" in done.stderr
