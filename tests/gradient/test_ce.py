@@ -120,6 +120,12 @@ def test_states_of_another_training_are_refused(toy, tmp_path):
     train(toy, replace(CONFIG, max_epochs=1), state=tmp_path)
     with pytest.raises(InputError, match=r"another training \(different: config\)"):
         train(toy, CONFIG, state=tmp_path)
+    with pytest.raises(InputError, match=r"\(different: seed, start\)"):
+        train(toy, replace(CONFIG, max_epochs=1), seed=6, state=tmp_path)
+    store, targets, training, held_out = toy
+    other = store, targets, training[1:], held_out
+    with pytest.raises(InputError, match=r"\(different: data\)"):
+        train(other, replace(CONFIG, max_epochs=1), state=tmp_path)
     (tmp_path / STATE_FILE).write_bytes((tmp_path / STATE_FILE).read_bytes()[:-50])
     with pytest.raises(InputError, match="cannot be read"):
         train(toy, replace(CONFIG, max_epochs=1), state=tmp_path)

@@ -126,6 +126,17 @@ def test_malformed_rows_are_refused(offsets, pdfs, message):
         dense_rows(offsets, pdfs, VALUES, 4)
 
 
+def test_frames_may_be_a_read_only_view():
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    view = np.asfortranarray(inputs())
+    view.flags.writeable = False
+    np.testing.assert_array_equal(
+        inner_gradient(module, layout, view, OFFSETS, PDFS, VALUES),
+        inner_gradient(module, layout, inputs(), OFFSETS, PDFS, VALUES),
+    )
+
+
 def test_inputs_must_fit_the_rows():
     module = build(CONFIG, seed=3)
     layout = ParameterLayout.of(module)

@@ -1,5 +1,6 @@
 """Frame training: cross-entropy against a fixed alignment, rate decay on a held-out plateau."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -188,9 +189,8 @@ class _Trainer:
             "config": repr(config),
             "network": repr(module.config),
             "seed": seed,
-            "training": len(frames.utterances),
-            "frames": frames.num_frames,
-            "held_out": len(held_out),
+            "data": _digest(*frames.utterances, frames.targets.tobytes(), *held_out),
+            "start": _digest(flatten(module).tobytes()),
         }
         self.optimizer: torch.optim.Optimizer = self._fresh_optimizer()
 
@@ -309,6 +309,15 @@ class _Trainer:
         self.module.dropout_stream = None
         self.module.eval()
         return value / total
+
+
+def _digest(*parts: str | bytes) -> str:
+    """SHA-256 of texts and bytes, with their borders."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "little") + raw)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -55,6 +55,8 @@ def inner_gradient(
             f"inner gradient: {len(outer)} rows of outer gradient for inputs {list(x.shape)}, "
             f"the network takes [frames, {module.config.input_dim}]"
         )
+    # Writable, because torch warns about tensors over read-only memory maps.
+    x = np.require(x, np.float32, ["C", "W"])
     training = module.training
     module.eval()
     try:
