@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 130 interrupted (state s
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,23 +54,36 @@ Set = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw. [default: 1]")]
 
 
-@app.command()
-def run(
-    train: Train,
-    test: Test,
-    lexicon: LexiconFile,
-    out: Out,
-    dev: Dev = None,
-    lm: Arpa = None,
-    lm_text: LmText = None,
-    init: Init = None,
-    config: ConfigFile = None,
-    settings: Set = None,
-    seed: Seed = None,
-) -> None:
-    """Do everything: prepare, bootstrap, graph, train CE and MMI, decode, score, report."""
-    recipe = _begin(out, train, test, lexicon, dev, lm, lm_text, init, config, settings, seed)
-    recipe.all()
+def _from_data(last: str) -> Callable[..., None]:
+    """The command that starts from data and goes through stage `last`."""
+
+    def command(
+        train: Train,
+        test: Test,
+        lexicon: LexiconFile,
+        out: Out,
+        dev: Dev = None,
+        lm: Arpa = None,
+        lm_text: LmText = None,
+        init: Init = None,
+        config: ConfigFile = None,
+        settings: Set = None,
+        seed: Seed = None,
+    ) -> None:
+        from outergrad.recipes.run import Recipe
+        from outergrad.recipes.settings import Inputs
+
+        inputs = Inputs.of(
+            train=train, test=test, lexicon=lexicon, dev=dev, lm=lm, lm_text=lm_text, init=init
+        )
+        Recipe.begin(out, inputs, config, settings or [], seed, _progress()).through(last)
+
+    return command
+
+
+app.command("run", help="Do everything: all stages below, in order, and a report.")(
+    _from_data("score")
+)
 
 
 @app.command()
@@ -80,23 +94,9 @@ def demo(out: Out = Path("demo-run"), settings: Set = None, seed: Seed = None) -
     run_demo(out, settings or [], seed, _progress())
 
 
-@app.command()
-def prepare(
-    train: Train,
-    test: Test,
-    lexicon: LexiconFile,
-    out: Out,
-    dev: Dev = None,
-    lm: Arpa = None,
-    lm_text: LmText = None,
-    init: Init = None,
-    config: ConfigFile = None,
-    settings: Set = None,
-    seed: Seed = None,
-) -> None:
-    """Check the data, split it, compute features. The first stage; it remembers its inputs."""
-    recipe = _begin(out, train, test, lexicon, dev, lm, lm_text, init, config, settings, seed)
-    recipe.through("prepare")
+app.command("prepare", help="Check the data, split it, compute features; remembers its inputs.")(
+    _from_data("prepare")
+)
 
 
 @app.command()
@@ -139,28 +139,6 @@ def _progress() -> "Terminal":
     from outergrad.progress import Terminal
 
     return Terminal()
-
-
-def _begin(
-    out: Path,
-    train: Path,
-    test: Path,
-    lexicon: Path,
-    dev: Path | None,
-    lm: Path | None,
-    lm_text: Path | None,
-    init: Path | None,
-    config: Path | None,
-    settings: list[str] | None,
-    seed: int | None,
-) -> "Recipe":
-    from outergrad.recipes.run import Recipe
-    from outergrad.recipes.settings import Inputs
-
-    inputs = Inputs.of(
-        train=train, test=test, lexicon=lexicon, dev=dev, lm=lm, lm_text=lm_text, init=init
-    )
-    return Recipe.begin(out, inputs, config, settings or [], seed, _progress())
 
 
 def _resume(out: Path, settings: list[str] | None) -> "Recipe":
