@@ -8,23 +8,43 @@ from outergrad.jit import kernel
 
 
 @kernel
-def _keep_links(trellis: Trellis, begin: int, end: int, kept: int, lattice_beam: np.float32) -> int:
-    """Move the links worth keeping up to just below `kept`; returns where they begin.
-
-    extra(link) = extra(destination) + cost(link) - cost(destination), extra(token) = min over its
-    outgoing links. Reversed creation order visits every token after all that it leads to.
-    """
+def _keep_silent_links(
+    trellis: Trellis, begin: int, end: int, kept: int, lattice_beam: np.float32
+) -> int:
+    """Move the epsilon links worth keeping to just below `kept`; returns where they begin."""
     tokens = trellis.tokens
     links = trellis.links
     extra = trellis.extra
     for link in range(end - 1, begin - 1, -1):
+        source = links[link].source
         target = links[link].destination
         through = extra[target] + (links[link].cost - tokens[target].cost)
+        extra[source] = min(extra[source], through)
         if through <= lattice_beam:
-            source = links[link].source
-            extra[source] = min(extra[source], through)
             kept -= 1
             links[kept] = links[link]
+    return kept
+
+
+@kernel
+def _keep_emitting_links(
+    trellis: Trellis, begin: int, end: int, kept: int, lattice_beam: np.float32
+) -> int:
+    """Move the emitting links worth keeping to just below `kept`; returns where they begin.
+
+    Nine links in ten die here, unpredictably, so there are no branches: every link is copied, and
+    the place moves on only if it was worth it. A source may get an `extra` beyond the beam from
+    a dead link, which is as dead as inf.
+    """
+    links = trellis.links
+    extra = trellis.extra
+    rest = trellis.rest
+    for link in range(end - 1, begin - 1, -1):
+        source = links[link].source
+        through = links[link].cost + rest[links[link].destination]
+        extra[source] = min(extra[source], through)
+        links[kept - 1] = links[link]
+        kept -= through <= lattice_beam
     return kept
 
 
@@ -32,19 +52,23 @@ def _keep_links(trellis: Trellis, begin: int, end: int, kept: int, lattice_beam:
 def _backward(trellis: Trellis, first: int, last: int, lattice_beam: np.float32) -> int:
     """Carry `extra` back from frame `last` to `first`, gathering the links worth keeping.
 
-    They lie at the end of where the links of these frames were, and `first_link` and
+    extra(link) = cost(link) + extra(destination) - cost(destination), extra(token) = min over its
+    outgoing links; reversed creation order visits every token after all that it leads to. The
+    links kept lie at the end of where the links of these frames were, and `first_link` and
     `first_silent` say where; returns where the links began.
     """
     end = trellis.first_link[last + 1]
     kept = end
     for frame in range(last, first - 1, -1):
-        if frame > 0:
-            trellis.extra[trellis.first_token[frame - 1] : trellis.first_token[frame]] = np.inf
         silent = trellis.first_silent[frame]
         begin = trellis.first_link[frame]
-        kept = _keep_links(trellis, silent, end, kept, lattice_beam)
+        kept = _keep_silent_links(trellis, silent, end, kept, lattice_beam)
         trellis.first_silent[frame] = kept
-        kept = _keep_links(trellis, begin, silent, kept, lattice_beam)
+        if frame > 0:
+            for token in range(trellis.first_token[frame], trellis.first_token[frame + 1]):
+                trellis.rest[token] = trellis.extra[token] - trellis.tokens[token].cost
+            trellis.extra[trellis.first_token[frame - 1] : trellis.first_token[frame]] = np.inf
+            kept = _keep_emitting_links(trellis, begin, silent, kept, lattice_beam)
         trellis.first_link[frame] = kept
         end = begin
     return int(end)
@@ -67,10 +91,9 @@ def _compact(
     for frame in range(first, last + 1):
         token_end = trellis.first_token[frame + 1]
         for token in range(token_begin, token_end):
-            if trellis.extra[token] <= lattice_beam:
-                renumbered[token] = new_token
-                tokens[new_token] = tokens[token]
-                new_token += 1
+            renumbered[token] = new_token
+            tokens[new_token] = tokens[token]
+            new_token += trellis.extra[token] <= lattice_beam
         token_begin = token_end
         trellis.first_token[frame + 1] = new_token
         begin = trellis.first_link[frame]

@@ -48,6 +48,7 @@ class Trellis(NamedTuple):
         links: LINK [link], with spare room at the end. Those into one frame are adjacent, first
             the emitting ones, then the epsilon ones, sources in order of epsilon level.
         extra: float32 [token], how much worse the best path through a token is than the best.
+        rest: float32 [token], `extra` minus the token's cost, of frames being pruned.
         renumbered: int32 [token], new number of each token while dead ones are removed.
         first_token: int64 [frame + 2], where each frame's tokens begin. Frame 0 is before the
             first scores.
@@ -58,6 +59,7 @@ class Trellis(NamedTuple):
     tokens: Records
     links: Records
     extra: Float32Array
+    rest: Float32Array
     renumbered: Int32Array
     first_token: Int64Array
     first_link: Int64Array
@@ -104,6 +106,7 @@ class Workspace:
         self._trellis = Trellis(
             np.empty(0, dtype=TOKEN),
             np.empty(0, dtype=LINK),
+            np.empty(0, dtype=np.float32),
             np.empty(0, dtype=np.float32),
             np.empty(0, dtype=np.int32),
             np.empty(0, dtype=np.int64),
@@ -162,6 +165,7 @@ def with_room(trellis: Trellis, tokens: int, links: int, graph: GraphView) -> Tr
     return Trellis(
         new_tokens,
         new_links,
+        np.empty(new_tokens.shape[0], np.float32),
         np.empty(new_tokens.shape[0], np.float32),
         np.empty(new_tokens.shape[0], np.int32),
         trellis.first_token,
