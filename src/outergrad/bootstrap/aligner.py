@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from outergrad.bootstrap.frames import GmmFrames
 from outergrad.corpus.lexicon import Lexicon
 from outergrad.decoder.alignment import AlignConfig, align
 from outergrad.decoder.errors import DecodingError
+from outergrad.decoder.records import Workspace
 from outergrad.errors import InputError, RunError
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.units import GraphConfig
@@ -97,12 +99,16 @@ class Aligner:
             acoustic_scale=self._config.acoustic_scale,
         )
 
+        buffers = threading.local()
+
         def align_one(position: int) -> Int32Array | str:
             scores = gmm.scores(self._frames.utterance(position), self._pdfs[position])
             if boost:
                 scores[:, silence] += boost
+            if not hasattr(buffers, "workspace"):
+                buffers.workspace = Workspace()
             try:
-                path = align(self._graphs[position], scores, config)
+                path = align(self._graphs[position], scores, config, workspace=buffers.workspace)
             except DecodingError as error:
                 return error.reason
             return np.asarray(path.transitions, dtype=np.int32)
