@@ -125,6 +125,22 @@ def test_sentences_and_voices_of_the_parts_are_disjoint(made: Made) -> None:
     assert len(lines) == len(parts["train"]) + SMALL.icelandic_lm_sentences
 
 
+def test_the_language_models_text_brings_the_rare_words(tmp_path: Path) -> None:
+    # Hardly any training speech, so that the additional sentences must bring the words.
+    config = dataclasses.replace(
+        SMALL,
+        english_train_minutes=0.0,
+        icelandic_train_minutes=0.05,
+        icelandic_dev_minutes=0.0,
+        icelandic_test_minutes=0.1,
+        icelandic_lm_sentences=1200,
+    )
+    icelandic = make_demo_corpora(tmp_path, config, seed=1, processes=1).icelandic
+    known = set(icelandic.lm_text.read_text(encoding="utf-8").split())
+    # 1200 sentences taken as they come have about 1040 different words.
+    assert len(known) > 1200
+
+
 def test_audio_is_neither_silent_nor_clipped(made: Made) -> None:
     for path in made.folder.rglob("*.flac"):
         samples, _ = soundfile.read(path)

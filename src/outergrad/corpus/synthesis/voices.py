@@ -1,7 +1,8 @@
 """Synthetic speakers, and which of them speak in training, development and test.
 
 Variants that sound nearly the same (measured by their average log spectra) form a family, and a
-family speaks in one part only. Left out are whispers, robots and joke voices, and `Reed` and
+family speaks in one part only. Left out are whispers, robots (`anika` too: nobody
+else sounds like it) and joke voices, and `Reed` and
 `caleb`, whose samples differ from call to call.
 """
 
@@ -23,7 +24,6 @@ belinda
 Annie
 Alicia
 Andrea
-anika
 steph steph2 steph3
 grandma
 """
