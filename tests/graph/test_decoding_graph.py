@@ -159,7 +159,7 @@ def test_missing_and_foreign_files(tmp_path):
     (tmp_path / "graph.json").write_text(json.dumps({**description, "format": 99}))
     with pytest.raises(InputError, match="format 99"):
         DecodingGraph.load(tmp_path)
-    (tmp_path / "graph.json").write_text(json.dumps({"format": 1}))
+    (tmp_path / "graph.json").write_text(json.dumps({"format": 2}))
     with pytest.raises(InputError, match="damaged"):
         DecodingGraph.load(tmp_path)
 

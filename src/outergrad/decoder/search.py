@@ -180,27 +180,34 @@ def _expand_frame(
         if source + 2 * _AHEAD < begin:
             prefetch(states, tokens[source + 2 * _AHEAD].state)
         if source + _AHEAD < begin:
-            prefetch(slot, tokens[source + _AHEAD].state)
-            prefetch(arcs, states[tokens[source + _AHEAD].state].first_arc)
+            ahead = tokens[source + _AHEAD].state
+            prefetch(slot, ahead)
+            prefetch(slot, states[ahead].arc_destination)
+            if states[ahead].num_arcs > 1:
+                prefetch(arcs, states[ahead].first_arc + 1)
         cost = tokens[source].cost
         if cost > cutoff:
             continue
         cost -= best
         state = tokens[source].state
         first = states[state].first_arc
-        # The self-loop goes first, as if it were the arc before the first.
-        for arc in range(first - 1, first + states[state].num_arcs):
-            if arc < first:
+        # First the self-loop, then the arc that lies in the state, then the others.
+        for position in range(-1, states[state].num_arcs):
+            if position < 0:
                 pdf = states[state].loop_pdf
                 if pdf < 0:
                     continue
                 total = cost + (states[state].loop_cost + costs[pdf])
                 target = state
                 number = loop_base + state
+            elif position == 0:
+                total = cost + (states[state].arc_cost + costs[states[state].arc_pdf])
+                target = states[state].arc_destination
+                number = first
             else:
-                total = cost + (arcs[arc].cost + costs[arcs[arc].pdf])
-                target = arcs[arc].destination
-                number = arc
+                number = first + position
+                total = cost + (arcs[number].cost + costs[arcs[number].pdf])
+                target = arcs[number].destination
             if not total <= next_cutoff:
                 continue
             if total + beam < next_cutoff:

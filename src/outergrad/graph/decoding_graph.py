@@ -14,13 +14,25 @@ from outergrad.arrays import BoolArray, Float32Array, Int32Array
 from outergrad.errors import InputError
 from outergrad.graph.state_order import compressed_rows, epsilon_levels, useful_states
 
-# One state is 16 bytes, so that a cache line holds four of them. The self-loop, which nearly every
-# active state takes in every frame, lies in the state itself.
-STATE = np.dtype([("first_arc", "i4"), ("num_arcs", "i4"), ("loop_pdf", "i4"), ("loop_cost", "f4")])
+# One state is 32 bytes, so that a cache line holds two of them. The self-loop, which nearly every
+# active state takes in every frame, lies in the state itself; so does a copy of its first arc, as
+# most states have but one.
+STATE = np.dtype(
+    [
+        ("loop_pdf", "i4"),
+        ("loop_cost", "f4"),
+        ("arc_pdf", "i4"),
+        ("arc_cost", "f4"),
+        ("arc_destination", "i4"),
+        ("first_arc", "i4"),
+        ("num_arcs", "i4"),
+        ("unused", "i4"),
+    ]
+)
 # Emitting and epsilon arcs (pdf -1) alike.
 ARC = np.dtype([("destination", "i4"), ("pdf", "i4"), ("cost", "f4"), ("word", "i4")])
 
-_FORMAT = 1
+_FORMAT = 2
 _ARRAYS = {
     "states": STATE,
     "arc_table": ARC,
@@ -69,7 +81,7 @@ class DecodingGraph:
 
     Attributes:
         start: start state.
-        states: STATE [state].
+        states: STATE [state], with its self-loop and a copy of its first arc.
         arc_table: ARC [emitting and epsilon arc], self-loops inside `states` left out.
         epsilon_first: int32 [state with epsilon arcs + 1], offsets into `arc_table`.
         epsilon_level: int32 [state with epsilon arcs], 1-based, ascending.
@@ -318,16 +330,21 @@ def _pack(
     silent = silent[by_source]
     in_table = np.concatenate([emitting, silent])
 
-    states = np.zeros(num_states, dtype=STATE)
-    states["first_arc"] = offsets[:-1]
-    states["num_arcs"] = np.diff(offsets)
-    states["loop_pdf"] = -1
-    states["loop_pdf"][looping] = arcs.pdf[loops]
-    states["loop_cost"][looping] = arcs.cost[loops]
     table = np.empty(len(in_table), dtype=ARC)
     table["destination"] = destination[in_table]
     for name in ("pdf", "cost", "word"):
         table[name] = getattr(arcs, name)[in_table]
+    states = _aligned_zeros(num_states, STATE)
+    states["loop_pdf"] = -1
+    states["loop_pdf"][looping] = arcs.pdf[loops]
+    states["loop_cost"][looping] = arcs.cost[loops]
+    states["arc_pdf"] = -1
+    states["first_arc"] = offsets[:-1]
+    states["num_arcs"] = np.diff(offsets)
+    leaving = states["num_arcs"] > 0
+    first = table[states["first_arc"][leaving]]
+    for name in ("pdf", "cost", "destination"):
+        states[f"arc_{name}"][leaving] = first[name]
     transitions = np.zeros(len(in_table) + num_states, dtype=np.int32)
     transitions[: len(in_table)] = arcs.transition[in_table]
     transitions[len(in_table) + looping] = arcs.transition[loops]
@@ -342,6 +359,14 @@ def _pack(
         num_pdfs=num_pdfs,
         words=words,
     )
+
+
+def _aligned_zeros(size: int, dtype: np.dtype[Any]) -> Records:
+    """Zeros at the beginning of a cache line, so that no record lies in two of them."""
+    line = 64
+    buffer = np.zeros(size * dtype.itemsize + line, dtype=np.uint8)
+    begin = -buffer.ctypes.data % line
+    return buffer[begin : begin + size * dtype.itemsize].view(dtype)
 
 
 def _problem(graph: DecodingGraph) -> str | None:
@@ -381,6 +406,13 @@ def _problem(graph: DecodingGraph) -> str | None:
         or table["word"].max() >= len(graph.words)
     ):
         return "an arc leads to a state or carries a word that does not exist"
+    leaving = states["num_arcs"] > 0
+    copied = table[states["first_arc"][leaving]]
+    if (states["arc_pdf"][~leaving] != -1).any() or any(
+        states[f"arc_{name}"][leaving].tobytes() != copied[name].tobytes()
+        for name in ("pdf", "cost", "destination")
+    ):
+        return "the first arcs of its states are not those of its arc table"
     emits = np.arange(size) < first[0]
     if (
         not np.array_equal(table["pdf"] >= 0, emits)

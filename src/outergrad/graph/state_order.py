@@ -18,10 +18,9 @@ def compressed_rows(rows: Int32Array, num_rows: int) -> tuple[Int64Array, Int64A
 
 
 @kernel
-def _preorder(start: int, offsets: Int64Array, destination: Int32Array) -> Int32Array:
+def _siblings_first(start: int, offsets: Int64Array, destination: Int32Array) -> Int32Array:
     num_states = offsets.shape[0] - 1
     seen = np.zeros(num_states, dtype=np.bool_)
-    next_arc = offsets[:-1].copy()
     stack = np.empty(num_states, dtype=np.int32)
     order = np.empty(num_states, dtype=np.int32)
     stack[0] = start
@@ -30,18 +29,17 @@ def _preorder(start: int, offsets: Int64Array, destination: Int32Array) -> Int32
     depth = 1
     count = 1
     while depth > 0:
-        state = stack[depth - 1]
-        arc = next_arc[state]
-        if arc == offsets[state + 1]:
-            depth -= 1
-            continue
-        next_arc[state] = arc + 1
-        target = destination[arc]
-        if not seen[target]:
-            seen[target] = True
-            order[count] = target
-            stack[depth] = target
-            count += 1
+        depth -= 1
+        state = stack[depth]
+        first = count
+        for arc in range(offsets[state], offsets[state + 1]):
+            target = destination[arc]
+            if not seen[target]:
+                seen[target] = True
+                order[count] = target
+                count += 1
+        for place in range(count - 1, first - 1, -1):
+            stack[depth] = order[place]
             depth += 1
     return order[:count]
 
@@ -104,9 +102,10 @@ def _levels(offsets: Int64Array, destination: Int32Array) -> Int32Array:
 def useful_states(
     start: int, source: Int32Array, destination: Int32Array, final_cost: Float32Array
 ) -> Int32Array:
-    """States on some path from the start to a final state, in depth-first order.
+    """States on some path from the start to a final state, in the order of their memory.
 
-    Depth-first numbers keep the states of one word close together in memory.
+    The states that arcs of one state lead to are neighbours, and what follows each of them
+    follows depth first, so that what is active together lies together.
 
     Args:
         start: start state.
@@ -119,7 +118,7 @@ def useful_states(
     """
     num_states = len(final_cost)
     forward, offsets = compressed_rows(source, num_states)
-    reached = _preorder(start, offsets, destination[forward])
+    reached = _siblings_first(start, offsets, destination[forward])
     backward, offsets = compressed_rows(destination, num_states)
     useful = _coaccessible(final_cost, offsets, source[backward])
     return reached[useful[reached]]
