@@ -32,7 +32,7 @@ class AcousticsConfig:
         silence_seconds: silence before and, drawn anew, after the speech.
     """
 
-    snr_db: tuple[float, float] = (0.0, 16.0)
+    snr_db: tuple[float, float] = (-1.0, 15.0)
     rt60_seconds: tuple[float, float] = (0.15, 0.6)
     direct_to_reverberant_db: tuple[float, float] = (-1.0, 10.0)
     tilt_db_per_octave: tuple[float, float] = (-3.0, 2.0)
