@@ -34,7 +34,7 @@ class CeConfig:
     """Frames per update; also the number of slots."""
     optimizer: Literal["sgd", "adam"] = "sgd"
     """Update rule."""
-    rate: float = 0.1
+    rate: float = 0.05
     """Initial learning rate, per update of the mean gradient over a batch."""
     momentum: float = 0.9
     """Momentum of SGD."""
@@ -44,13 +44,13 @@ class CeConfig:
     """Share of each target spread evenly over all states."""
     warp: float = 0.0
     """Largest relative stretch of the frequency axis, drawn per update (small corpora: 0.1)."""
-    max_epochs: int = 30
+    max_epochs: int = 20
     """Passes over the training frames at most."""
     plateau: float = 0.01
     """Relative improvement of held-out cross-entropy below which the rate decays."""
     rate_decay: float = 0.5
     """Factor on the rate at each decay."""
-    max_decays: int = 6
+    max_decays: int = 4
     """Training stops when the rate would decay once more."""
     precision: Precision = "float32"
     """Arithmetic of forward and backward passes."""
