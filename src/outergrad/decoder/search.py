@@ -27,6 +27,8 @@ NO_PATH = 2
 
 # How much wider than the max-active cutoff the beam for new tokens is (Kaldi's beam_delta).
 _BEAM_DELTA = 0.5
+# Tokens this close to the best are tried first.
+_PROMISING = 1.0
 # Tokens ahead whose graph state and arcs are fetched into the cache.
 _AHEAD = 8
 # The largest finite cost: what exceeds it is impossible, not merely bad.
@@ -159,20 +161,22 @@ def _expand_frame(
     loop_base = arcs.shape[0]
     previous = trellis.first_token[frame]
     begin = trellis.first_token[frame + 1]
-    best_token = previous
-    for token in range(previous + 1, begin):
-        if tokens[token].cost < tokens[best_token].cost:
-            best_token = token
-    best = tokens[best_token].cost
+    best: np.float32 = np.float32(np.inf)
+    for token in range(previous, begin):
+        best = min(best, tokens[token].cost)
     cutoff, beam = _cutoff(tokens, previous, begin, best, limits)
 
-    # Extending the best token first gives a good estimate of the next frame's cutoff.
+    # Trying the best tokens first gives a good estimate of the next frame's cutoff.
     next_cutoff = np.float32(_LARGEST)
-    record = states[tokens[best_token].state]
-    if record.loop_pdf >= 0:
-        next_cutoff = min(next_cutoff, record.loop_cost + costs[record.loop_pdf] + beam)
-    for arc in range(record.first_arc, record.first_arc + record.num_arcs):
-        next_cutoff = min(next_cutoff, arcs[arc].cost + costs[arcs[arc].pdf] + beam)
+    promising = min(cutoff, best + np.float32(_PROMISING))
+    for token in range(previous, begin):
+        if tokens[token].cost <= promising:
+            allowed = beam + (tokens[token].cost - best)
+            record = states[tokens[token].state]
+            if record.loop_pdf >= 0:
+                next_cutoff = min(next_cutoff, allowed + record.loop_cost + costs[record.loop_pdf])
+            for arc in range(record.first_arc, record.first_arc + record.num_arcs):
+                next_cutoff = min(next_cutoff, allowed + arcs[arc].cost + costs[arcs[arc].pdf])
 
     end = begin
     link = trellis.first_link[frame + 1]
