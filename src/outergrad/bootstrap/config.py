@@ -56,7 +56,7 @@ class TreeConfig:
     """How the hmm_states of triphones are tied."""
 
     num_leaves: int = 0
-    """Most tied states; 0 = 0.75 √frames (375 for 42 minutes, 3500 for 60 hours)."""
+    """Most tied states; 0 = 0.5 √frames (250 for 42 minutes, 2300 for 60 hours)."""
     min_occupancy: float = 100.0
     """Frames that each tied state must have."""
     min_gain: float = 300.0
@@ -77,7 +77,7 @@ class TriphoneConfig:
     """Iterations that begin with a new alignment."""
     growth_iterations: int = 25
     """Iterations over which the number of Gaussians grows."""
-    gaussians_per_leaf: float = 15.0
+    gaussians_per_leaf: float = 10.0
     """Gaussians at the end for each tied state, on average."""
 
 

@@ -159,7 +159,7 @@ def _values(statistics: ContextStatistics, position: int) -> np.ndarray:
 
 
 def _most_leaves(statistics: ContextStatistics, config: TreeConfig) -> int:
-    return config.num_leaves or round(0.75 * float(np.sqrt(statistics.counts.sum())))
+    return config.num_leaves or round(0.5 * float(np.sqrt(statistics.counts.sum())))
 
 
 class _Splitter:

@@ -22,7 +22,7 @@ class GmmTrainingConfig:
     """Frames that a Gaussian must have been responsible for, or it is removed."""
     min_weight: float = 1e-5
     """Share of its pdf's frames that it must have been responsible for, or it is removed."""
-    variance_floor: float = 0.01
+    variance_floor: float = 0.05
     """Smallest variance, as a share of the variance of all frames in that dimension."""
     split_power: float = 0.25
     """Gaussians are given to pdfs in proportion to (frames of the pdf) ** split_power."""
