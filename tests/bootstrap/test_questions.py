@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from outergrad.bootstrap.contexts import ContextStatistics
 from outergrad.bootstrap.gaussian import log_likelihood
@@ -30,16 +31,17 @@ def test_no_frames_no_likelihood():
     assert log_likelihood(np.zeros(5), TINY) == 0.0
 
 
-def test_each_merge_loses_least(gaussian_oracle):
-    generator = rng(2, "clusters")
+@pytest.mark.parametrize("seed", range(5))
+def test_each_merge_loses_least(gaussian_oracle, seed):
+    generator = rng(seed, "clusters")
     groups = [
-        generator.normal(generator.normal(0, 3, 2), 1.0, (int(generator.integers(5, 20)), 2))
-        for _ in range(6)
+        generator.normal(generator.normal(0, 1, 2), 1.0, (int(generator.integers(5, 20)), 2))
+        for _ in range(9)
     ]
     found = agglomerate(np.stack([moments_of(g) for g in groups]), TINY)
-    assert found[:6] == [frozenset({i}) for i in range(6)]
+    assert found[:9] == [frozenset({i}) for i in range(9)]
     left = {frozenset({i}): g.tolist() for i, g in enumerate(groups)}
-    for cluster in found[6:]:
+    for cluster in found[9:]:
         names = list(left)
         _, (i, j) = gaussian_oracle.best_partition_loss(list(left.values()))
         assert cluster == names[i] | names[j]
