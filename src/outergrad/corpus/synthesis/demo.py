@@ -64,7 +64,7 @@ class DemoConfig:
     english_dev_minutes: float = 2.0
     icelandic_train_minutes: float = 27.0
     icelandic_dev_minutes: float = 4.0
-    icelandic_test_minutes: float = 14.0
+    icelandic_test_minutes: float = 15.0
     english_lm_sentences: int = 1000
     icelandic_lm_sentences: int = 2000
     voices: VoiceRanges = field(default_factory=VoiceRanges)
