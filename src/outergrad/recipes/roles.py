@@ -31,6 +31,9 @@ from outergrad.recipes.settings import RunConfig
 from outergrad.workers.messages import HeldOut
 from outergrad.workers.program import Batch
 
+MAX_FAILED = 0.1
+"""Share of the held-out utterances that may fail before the criterion counts as lost."""
+
 
 class _Speech:
     """A run's data as the roles see them."""
@@ -117,16 +120,20 @@ class EvaluatorSource:
         load_flat(self._speech.model.module, parameters)
 
     def evaluate(self) -> HeldOut:
-        """Statistics at the loaded parameters; failed utterances count as all words deleted."""
-        value, frames = 0.0, 0
+        """Statistics at the loaded parameters.
+
+        The criterion is a mean over the utterances that can be searched. When many cannot, it
+        would be a mean over the easy ones, and with none of them an excellent zero: it is -inf
+        then, and training goes back to better parameters.
+        """
+        value, frames, failed = 0.0, 0, 0
         errors, wrong_frames = WordErrors(), FrameErrors()
         model = self._speech.model
         for utterance in self._corpus:
             try:
                 scores = model.scores(self._speech.features.stacked(utterance.id))
             except RunError:
-                # Parameters that ran away are the coordinator's business: worst of all criteria.
-                return HeldOut(criterion=-math.inf)
+                return HeldOut(criterion=-math.inf)  # parameters that ran away
             words: list[str] = []
             try:
                 lattice = self._denominator(scores)
@@ -135,13 +142,14 @@ class EvaluatorSource:
                     value += self._numerator(utterance.id, scores) - log_z(lattice)
                     frames += len(scores)
             except DecodingError:
-                pass
+                failed += 1
             errors += word_errors(utterance.words, words)
             if utterance.id in self._targets:
                 scores += model.log_priors
                 wrong_frames += frame_errors(scores, self._targets[utterance.id])
+        usable = frames > 0 and failed <= MAX_FAILED * len(self._corpus)
         return HeldOut(
-            criterion=value / max(frames, 1),
+            criterion=value / frames if usable else -math.inf,
             substitutions=errors.substitutions,
             insertions=errors.insertions,
             deletions=errors.deletions,
