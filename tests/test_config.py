@@ -79,3 +79,13 @@ def test_what_was_read_is_written_whole() -> None:
     """Defaults that came in through a file or through nothing at all look the same."""
     assert to_toml(build(Outer, {})) == to_toml(Outer())
     assert digest(build(Outer, {})) == digest(Outer())
+
+
+@dataclass(frozen=True)
+class Special:
+    inner: Inner = field(default_factory=lambda: Inner(rate=0.125, layers=(7,)))
+
+
+def test_setting_one_key_keeps_the_other_defaults_of_its_section() -> None:
+    """The section's defaults are those given to it here, not those of its type."""
+    assert build(Special, {"inner": {"rate": 1.0}}) == Special(Inner(rate=1.0, layers=(7,)))

@@ -71,14 +71,16 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build(kind: type[C], table: Mapping[str, Any], source: str = "configuration") -> C:
-    """The configuration `kind` with the values of `table`, defaults for the rest.
+    """The configuration `kind` with the values of `table`, the defaults of `kind` for the rest.
 
     Raises:
         InputError: unknown key (with the nearest known one) or a value of the wrong type.
     """
     _refuse_unknown(kind, table, source, "")
     try:
-        return msgspec.convert(dict(table), kind)
+        # On top of the defaults of the whole: a section may have other defaults here than its
+        # type has by itself, and setting one of its keys must not undo them.
+        return msgspec.convert(merge(to_table(kind()), table), kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{source}: {_in_words(str(error))}") from error
 

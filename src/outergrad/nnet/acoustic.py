@@ -73,7 +73,8 @@ class AcousticModel:
         num_frames = stacked.shape[0]
         out = np.empty((num_frames, config.num_pdfs), dtype=np.float32)
         training = self.module.training
-        self.module.eval()
+        if training:  # otherwise untouched, so that threads may share a model
+            self.module.eval()
         try:
             with torch.inference_mode():
                 for begin in range(0, num_frames, CHUNK_FRAMES):
@@ -82,7 +83,8 @@ class AcousticModel:
                     logits = self.module(torch.from_numpy(chunk))
                     out[begin:end] = torch.log_softmax(logits, dim=1).numpy()
         finally:
-            self.module.train(training)
+            if training:
+                self.module.train()
         if not np.all(np.isfinite(out)):
             raise RunError(
                 "the network returned posteriors that are not finite: its parameters or the "
@@ -108,4 +110,5 @@ class AcousticModel:
             [stored.tensors[name].ravel() for name, _ in module.named_parameters()]
         )
         load_flat(module, vector)
+        module.eval()
         return cls(module, stored.log_priors, stored.attributes)
