@@ -152,9 +152,9 @@ class RunConfig:
     """Decoding graphs."""
     lm: LmConfig = field(default_factory=LmConfig)
     """Language models."""
-    dnn: DnnConfig = field(default_factory=lambda: DnnConfig(hidden_units=512))
+    dnn: DnnConfig = field(default_factory=lambda: DnnConfig(hidden_units=512, dropout=0.1))
     """The network."""
-    ce: CeConfig = field(default_factory=CeConfig)
+    ce: CeConfig = field(default_factory=lambda: CeConfig(precision="bfloat16", max_epochs=15))
     """Frame training."""
     mmi: SequenceConfig = field(default_factory=SequenceConfig)
     """Sequence training."""
