@@ -19,15 +19,14 @@ SOURCE, TARGET = "english", "icelandic"
 _SHORT: dict[str, Any] = {
     "bootstrap": {
         "monophone": {
-            "iterations": 20,
-            "realign": [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18],
-            "growth_iterations": 15,
+            "iterations": 25,
+            "realign": [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 21],
+            "growth_iterations": 18,
         },
-        "triphone": {"iterations": 15, "realign": [5, 10], "growth_iterations": 12},
+        "triphone": {"iterations": 20, "realign": [6, 12], "growth_iterations": 14},
     },
     "dnn": {"hidden_units": 384},
     "ce": {"max_epochs": 12},
-    "mmi": {"training": {"schedule": {"epochs": 3}}},
 }
 
 

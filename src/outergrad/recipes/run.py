@@ -245,7 +245,12 @@ class Recipe:
             "engine": self.config.engine,
             "replicas": self.config.mmi.training.replicas,
             "seed": self.config.seed,
-            "data": {key: Path(path).name for key, path in to_table(self.inputs).items() if path},
+            "data": {
+                # Two parts of the path: "an4/train" says more than "train", and no more than that.
+                key: "/".join(Path(path).parts[-2:])
+                for key, path in to_table(self.inputs).items()
+                if path
+            },
             "digest": digest(self.config, {s: stamp.digest for s, stamp in done.items()}),
             "version": __version__,
             "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -97,7 +97,7 @@ class SequenceConfig:
     """Sums, searches, and which frames count."""
     training: AsyncConfig = field(
         default_factory=lambda: AsyncConfig(
-            clip_norm=100.0, schedule=ScheduleConfig(rate=1e-4, epochs=5, patience=2)
+            queue=4, clip_norm=100.0, schedule=ScheduleConfig(rate=1e-4, epochs=5, patience=2)
         )
     )
     """Roles, staleness, learning rate. The rate is for ReLU networks and gradients summed over
@@ -112,7 +112,7 @@ class DecodeConfig:
         default_factory=lambda: DecoderConfig(beam=15.0, lattice_beam=10.0, acoustic_scale=0.1)
     )
     """Beam search; lattices are rescored at every LM weight."""
-    lm_weights: tuple[int, ...] = tuple(range(6, 19))
+    lm_weights: tuple[int, ...] = tuple(range(4, 19))
     """LM weights tried on the tuning set (1 / acoustic scale)."""
     insertion_penalties: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
     """Costs per word tried on the tuning set, in nats."""
@@ -152,7 +152,7 @@ class RunConfig:
     """Decoding graphs."""
     lm: LmConfig = field(default_factory=LmConfig)
     """Language models."""
-    dnn: DnnConfig = field(default_factory=lambda: DnnConfig(hidden_units=512, dropout=0.1))
+    dnn: DnnConfig = field(default_factory=lambda: DnnConfig(hidden_units=512, dropout=0.2))
     """The network."""
     ce: CeConfig = field(default_factory=lambda: CeConfig(precision="bfloat16", max_epochs=15))
     """Frame training."""
