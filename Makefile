@@ -25,7 +25,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --dist loadfile
 
 $(VENV)/.bench: $(STAMP)
 	$(BIN)/pip install --quiet -e '.[bench]' -c constraints.txt

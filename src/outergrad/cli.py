@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 130 interrupted (state s
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -15,6 +15,8 @@ from outergrad.errors import InputError, OutergradError
 if TYPE_CHECKING:
     from outergrad.progress import Terminal
     from outergrad.recipes.run import Recipe
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     help="Train the acoustic model of a hybrid DNN/HMM speech recognizer for word error.",
@@ -150,26 +152,26 @@ def _resume(out: Path, settings: list[str] | None) -> "Recipe":
 def main() -> None:
     """Entry point of the `outergrad` command."""
     try:
-        app(standalone_mode=False)
+        # Without standalone mode the command line library returns exit codes, also that of Ctrl-C.
+        code = app(standalone_mode=False)
     except InputError as error:
         _fail(str(error), 2)
     except OutergradError as error:
         _fail(str(error), 1)
     except KeyboardInterrupt:
-        _fail("interrupted; what is finished is kept: run the same command again to go on", 130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except typer.Abort:
-        sys.exit(130)
+        code = INTERRUPTED
     except Exception as error:
-        # click's usage errors carry their own exit code and text; all others are ours to mend.
+        # Usage errors carry their own exit code and text; all others are ours to mend.
         show = getattr(error, "show", None)
         if show is None:
             raise
         show()
         sys.exit(getattr(error, "exit_code", 2))
+    if code == INTERRUPTED:
+        _fail("interrupted; what is finished is kept: run the same command again to go on", code)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     print(f"outergrad: {message}", file=sys.stderr)
     sys.exit(code)

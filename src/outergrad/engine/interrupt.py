@@ -32,6 +32,8 @@ class Interrupt:
         if self._installed:
             signal.signal(signal.SIGINT, self._previous)
             self._installed = False
+        if kind is None:
+            self.check()  # pressed after the last look: it must not be swallowed
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._requested:

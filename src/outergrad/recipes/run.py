@@ -240,7 +240,10 @@ class Recipe:
             "seconds": {stage: stamp.seconds for stage, stamp in done.items()},
             "staleness": sequence["staleness"],
             "frames": sequence["frames"],
-            "utterances": sequence["utterances"],
+            "utterances": {
+                **sequence["utterances"],
+                "not_aligned": done["bootstrap"].summary["unaligned"],
+            },
             "stages": {stage: stamp.summary for stage, stamp in done.items() if stage != "mmi"},
             "engine": self.config.engine,
             "replicas": self.config.mmi.training.replicas,
