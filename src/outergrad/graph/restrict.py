@@ -9,7 +9,7 @@ import numpy as np
 from outergrad.arrays import BoolArray, Int32Array, Int64Array
 from outergrad.errors import InputError
 from outergrad.graph.decoding_graph import DecodingGraph
-from outergrad.graph.state_order import compressed_rows
+from outergrad.graph.state_order import coaccessible, compressed_rows
 from outergrad.jit import kernel
 
 
@@ -130,20 +130,4 @@ def _leads_to_the_end(final: BoolArray, source: Int32Array, destination: Int32Ar
     for arc in range(destination.shape[0]):
         into[filled[destination[arc]]] = source[arc]
         filled[destination[arc]] += 1
-    useful = final.copy()
-    stack = np.empty(num_states, np.int32)
-    depth = 0
-    for state in range(num_states):
-        if final[state]:
-            stack[depth] = state
-            depth += 1
-    while depth > 0:
-        depth -= 1
-        state = stack[depth]
-        for position in range(offsets[state], offsets[state + 1]):
-            before = into[position]
-            if not useful[before]:
-                useful[before] = True
-                stack[depth] = before
-                depth += 1
-    return useful[destination]
+    return coaccessible(final, offsets, into)[destination]

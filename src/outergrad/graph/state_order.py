@@ -45,14 +45,14 @@ def _siblings_first(start: int, offsets: Int64Array, destination: Int32Array) ->
 
 
 @kernel
-def _coaccessible(final_cost: Float32Array, offsets: Int64Array, source: Int32Array) -> BoolArray:
+def coaccessible(final: BoolArray, offsets: Int64Array, source: Int32Array) -> BoolArray:
+    """bool [state]: whether a final state can be reached; arcs are grouped by destination."""
     num_states = offsets.shape[0] - 1
-    seen = np.zeros(num_states, dtype=np.bool_)
+    seen = final.copy()
     stack = np.empty(num_states, dtype=np.int32)
     depth = 0
     for state in range(num_states):
-        if final_cost[state] < np.inf:
-            seen[state] = True
+        if final[state]:
             stack[depth] = state
             depth += 1
     while depth > 0:
@@ -120,7 +120,7 @@ def useful_states(
     forward, offsets = compressed_rows(source, num_states)
     reached = _siblings_first(start, offsets, destination[forward])
     backward, offsets = compressed_rows(destination, num_states)
-    useful = _coaccessible(final_cost, offsets, source[backward])
+    useful = coaccessible(final_cost < np.inf, offsets, source[backward])
     return reached[useful[reached]]
 
 
