@@ -1,0 +1,46 @@
+"""The command line application and how it ends: exit codes, errors without a traceback."""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from outergrad.errors import InputError, OutergradError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Train the acoustic model of a hybrid DNN/HMM speech recognizer for word error.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def main() -> None:
+    """Entry point of the `outergrad` command."""
+    try:
+        # Without standalone mode the command line library returns exit codes, also that of Ctrl-C.
+        code = app(standalone_mode=False)
+    except InputError as error:
+        _fail(str(error), 2)
+    except OutergradError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        # Usage errors carry their own exit code and text; all others are ours to mend.
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        show()
+        sys.exit(getattr(error, "exit_code", 2))
+    if code == INTERRUPTED:
+        _fail("interrupted; what is finished is kept: run the same command again to go on", code)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"outergrad: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,45 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from outergrad.progress import Terminal
+
+Out = Annotated[Path, typer.Option("--out", help="Run directory; made when missing.")]
+Train = Annotated[Path, typer.Option(help="Kaldi data directory of the training speech.")]
+Test = Annotated[Path, typer.Option(help="Kaldi data directory of the test speech.")]
+LexiconFile = Annotated[Path, typer.Option("--lexicon", help="Lexicon, WORD PHONE PHONE … a line.")]
+Dev = Annotated[
+    Path | None,
+    typer.Option(
+        help="Kaldi data directory for tuning. Without it, training speakers are held out."
+    ),
+]
+Arpa = Annotated[
+    Path | None, typer.Option("--lm", help="ARPA language model for test decoding, plain or .gz.")
+]
+LmText = Annotated[
+    Path | None,
+    typer.Option(
+        help="Sentences, one a line, added to the training transcripts for the trigram LM."
+    ),
+]
+Init = Annotated[
+    Path | None, typer.Option(help="Model directory whose hidden layers the DNN starts from.")
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, section.key=value; can be given many times."),
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw. [default: 1]")]
+
+
+def terminal() -> "Terminal":
+    """Where a command says what it does."""
+    from outergrad.progress import Terminal
+
+    return Terminal()
