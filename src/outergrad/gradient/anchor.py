@@ -77,10 +77,8 @@ def _with_numerator(
     width = int(pdf.max(initial=0)) + 1
     place, inverse = np.unique(row * width + pdf, return_inverse=True)
     ours = len(outer.pdfs)
-    values: Float64Array = np.bincount(inverse[:ours], weights=outer.values, minlength=len(place))
-    gamma: Float64Array = np.bincount(
-        inverse[ours:], weights=side.value[kept], minlength=len(place)
-    )
+    values = np.bincount(inverse[:ours], outer.values, len(place)).astype(np.float64)
+    gamma = np.bincount(inverse[ours:], side.value[kept], len(place)).astype(np.float64)
     offsets = np.searchsorted(place // width, np.arange(len(outer.frames) + 1))
     pdfs = (place % width).astype(np.int32)
     return offsets.astype(np.int64), pdfs, values, gamma

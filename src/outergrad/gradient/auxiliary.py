@@ -142,10 +142,11 @@ def auxiliary_value(
     mass, weights = _tilted(rows, moved, acoustic_scale)
     denominator = rows.denominator.astype(np.float64)
     straight = acoustic_scale * (denominator * moved).sum(axis=1)
-    total = np.where(mass > 0.0, mass, 1.0)
+    sums = weights[0].sum(axis=1)
+    mean = np.divide(sums, mass, out=np.ones_like(sums), where=mass > 0.0)
     # log of the mean of exp(kappa d) under gamma_den / mass, taken from its largest term.
-    tilt: Float64Array = weights[1] + np.log(weights[0].sum(axis=1) / total)
-    return linear + straight - mass * tilt
+    change: Float64Array = linear + straight - mass * (weights[1] + np.log(mean))
+    return change
 
 
 def logit_gradient(
@@ -194,6 +195,7 @@ def _divergence(
     then = np.where(there, np.exp(rows.anchor.astype(np.float64)), 0.0)
     rest_then = np.maximum(1.0 - then.sum(axis=1), 0.0)
     rest_now = np.where(there, 0.0, np.exp(log_posteriors.astype(np.float64))).sum(axis=1)
+    # Without other states, what rounding leaves to the class is no mass.
     both = (rest_then > 0.0) & (rest_now > 0.0)
     ratio = np.divide(rest_then, rest_now, out=np.ones_like(rest_now), where=both)
     divergence: Float64Array = -(then * moved).sum(axis=1) + rest_then * np.log(ratio)
