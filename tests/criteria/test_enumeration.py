@@ -112,9 +112,7 @@ def test_mmi(cases, oracle, path_oracle):
     for lattice, paths, reference in cases:
         expected = -path_oracle.occupancies(paths, lattice.num_frames, NUM_PDFS)
         expected[np.arange(lattice.num_frames), reference.pdfs] += 1.0
-        outer = evaluate(
-            Kind.MMI, numerator(reference, lattice), lattice, KEEP_ALL, utterance="u"
-        )
+        outer = evaluate(Kind.MMI, numerator(reference, lattice), lattice, KEEP_ALL, utterance="u")
         mass = oracle.log_mass([path.score for path in paths])
         assert outer.value == pytest.approx(reference.log_score - mass, abs=1e-6)
         np.testing.assert_allclose(dense(outer), expected, atol=ROWS)

@@ -104,9 +104,7 @@ def test_mpfe_posteriors_and_accuracies(golden, kind):
     lattice = golden.lattices[kind]
     accuracies = phone_accuracies(lattice, golden.reference.transitions, golden.classes)
     found = expected_accuracy(lattice, accuracies)
-    np.testing.assert_allclose(
-        dense(found), golden.kaldi[f"mpfe_post_{kind}_osc1"], atol=TOLERANCE
-    )
+    np.testing.assert_allclose(dense(found), golden.kaldi[f"mpfe_post_{kind}_osc1"], atol=TOLERANCE)
     per_frame = golden.info[kind]["mpfe_acc_per_frame_osc1"]
     assert found.value / lattice.num_frames == pytest.approx(per_frame, abs=TOLERANCE)
 
