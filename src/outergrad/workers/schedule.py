@@ -119,6 +119,10 @@ class Schedule:
             "held-out words: the language model weight or frame rejection may not suit this data",
         )
 
+    def lower(self, factor: float) -> None:
+        """Multiply the learning rate: the outer gradients are too old for it."""
+        self.rate *= factor
+
     def retry(self) -> None:
         """The best parameters were restored after a divergence: lower the rate, once.
 
