@@ -149,7 +149,7 @@ class DecodeConfig:
     """Beam search; lattices are rescored at every LM weight."""
     lm_weights: tuple[int, ...] = tuple(range(4, 19))
     """LM weights tried on the tuning set (1 / acoustic scale)."""
-    insertion_penalties: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    insertion_penalties: tuple[float, ...] = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0)
     """Costs per word tried on the tuning set, in nats."""
     threads: int = 2
     """Utterances decoded at a time."""
