@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from outergrad.criteria.outcome import Anchor
 from outergrad.errors import InputError
 from outergrad.gradient.inner import dense_rows, inner_gradient
 from outergrad.nnet.dnn import DnnConfig, build
-from outergrad.nnet.parameters import ParameterLayout, flatten
+from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
 from outergrad.randomness import rng
 
 CONFIG = DnnConfig(input_dim=5, hidden_layers=2, hidden_units=6, num_pdfs=4, activation="sigmoid")
@@ -90,6 +91,50 @@ def test_bfloat16_points_the_same_way():
     assert rough.dtype == np.float32
     cosine = exact @ rough / (np.linalg.norm(exact) * np.linalg.norm(rough))
     assert 0.999 < cosine <= 1.0 + 1e-6  # 8 bits of mantissa: errors of some 0.4 % per value
+
+
+def test_rows_with_ce_in_them():
+    """Rows that sum to h: the softmax takes h p away, which is the gradient of log posteriors."""
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    values = VALUES.copy()
+    values[[0, 2, 5]] += 0.25
+    gradient = inner_gradient(module, layout, inputs(), OFFSETS, PDFS, values, mass=0.25)
+    outer = np.zeros((3, 4))
+    outer[np.repeat(np.arange(3), np.diff(OFFSETS)), PDFS] = values
+    expected = finite_differences(layout, flatten(module).astype(np.float64), inputs(), outer)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)  # float32
+    with pytest.raises(InputError, match="sums to 0.25, not to zero"):
+        inner_gradient(module, layout, inputs(), OFFSETS, PDFS, values)
+
+
+@pytest.mark.parametrize("kind", ["proximal", "bounded"])
+def test_other_auxiliary_functions_touch_the_tangential_one_at_their_anchor(kind):
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    x = inputs()
+    with torch.no_grad():
+        log_posteriors = torch.log_softmax(module(torch.from_numpy(x)), dim=1).numpy()
+    rows = np.repeat(np.arange(3), np.diff(OFFSETS))
+    anchor = Anchor(
+        log_posteriors=log_posteriors[rows, PDFS],
+        denominator=np.maximum(-VALUES, 0.0),
+        proximity=np.array([2.0, 0.5, 1.0], np.float32),
+    )
+    plain = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES)
+    there = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind, anchor=anchor)
+    np.testing.assert_allclose(there, plain, rtol=1e-4, atol=1e-5)  # float32
+    # And nowhere else.
+    load_flat(
+        module,
+        flatten(module)
+        + np.float32(0.3) * rng(4, "step").standard_normal(layout.size, dtype=np.float32),
+    )
+    away = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind, anchor=anchor)
+    plain = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES)
+    assert np.abs(away - plain).max() > 0.05
+    with pytest.raises(InputError, match="needs an anchor"):
+        inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind)
 
 
 def test_dense_rows_by_hand():
