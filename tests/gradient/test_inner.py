@@ -104,7 +104,7 @@ def test_rows_with_ce_in_them():
     outer[np.repeat(np.arange(3), np.diff(OFFSETS)), PDFS] = values
     expected = finite_differences(layout, flatten(module).astype(np.float64), inputs(), outer)
     np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)  # float32
-    with pytest.raises(InputError, match="sums to 0.25, not to zero"):
+    with pytest.raises(InputError, match=r"sums to 0\.25, not to zero"):
         inner_gradient(module, layout, inputs(), OFFSETS, PDFS, values)
 
 
@@ -125,11 +125,8 @@ def test_other_auxiliary_functions_touch_the_tangential_one_at_their_anchor(kind
     there = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind, anchor=anchor)
     np.testing.assert_allclose(there, plain, rtol=1e-4, atol=1e-5)  # float32
     # And nowhere else.
-    load_flat(
-        module,
-        flatten(module)
-        + np.float32(0.3) * rng(4, "step").standard_normal(layout.size, dtype=np.float32),
-    )
+    step = np.float32(0.3) * rng(4, "step").standard_normal(layout.size, dtype=np.float32)
+    load_flat(module, flatten(module) + step)
     away = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind, anchor=anchor)
     plain = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES)
     assert np.abs(away - plain).max() > 0.05
