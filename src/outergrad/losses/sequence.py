@@ -9,13 +9,12 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
-from torch.autograd.function import once_differentiable
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.config import Kind
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
 from outergrad.decoder.records import Workspace
-from outergrad.errors import InputError
+from outergrad.errors import InputError, RunError
 from outergrad.gradient.outer import NumeratorGraphs, OuterConfig, outer_gradient
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.lattice.accuracy import PhoneClasses
@@ -279,9 +278,10 @@ class _Contact(torch.autograd.Function):
         return log_posteriors.new_tensor(value)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, outside: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        """The entries, dense; a second derivative does not exist and is refused."""
+        """The entries, dense; the occupancies' own derivative is not known and not left out."""
+        if torch.is_grad_enabled():
+            raise RunError("sequence losses have no second derivative: call without create_graph")
         places, weights = ctx.saved_tensors
         gradient = weights.new_zeros(ctx.shape)
         gradient[places[0], places[1], places[2]] = weights * outside
