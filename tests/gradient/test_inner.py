@@ -4,7 +4,7 @@ import torch
 
 from outergrad.criteria.outcome import Anchor
 from outergrad.errors import InputError
-from outergrad.gradient.inner import dense_rows, inner_gradient
+from outergrad.gradient.inner import dense_rows, freeze_outputs, inner_gradient
 from outergrad.nnet.dnn import DnnConfig, build
 from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
 from outergrad.randomness import rng
@@ -132,6 +132,21 @@ def test_other_auxiliary_functions_touch_the_tangential_one_at_their_anchor(kind
     assert np.abs(away - plain).max() > 0.05
     with pytest.raises(InputError, match="needs an anchor"):
         inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind)
+
+
+def test_frozen_outputs_keep_their_parameters():
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    whole = inner_gradient(module, layout, inputs(), OFFSETS, PDFS, VALUES)
+    frozen = whole.copy()
+    freeze_outputs(frozen, layout, np.array([1, 3], np.int32))
+    before, after = layout.views(whole), layout.views(frozen)
+    for name in before:
+        kept = [0, 2] if name.startswith("output") else slice(None)
+        np.testing.assert_array_equal(after[name][kept], before[name][kept])
+    for name in ("output.weight", "output.bias"):
+        assert np.abs(before[name][[1, 3]]).max() > 0.01
+        assert not after[name][[1, 3]].any()
 
 
 def test_dense_rows_by_hand():
