@@ -155,7 +155,11 @@ class SequenceLoss(torch.nn.Module):
         names = [str(i) for i in range(len(sizes))] if ids is None else list(ids)
         with torch.autocast(logits.device.type, enabled=False):
             precise = logits if logits.dtype == torch.float64 else logits.float()
-            log_posteriors = torch.log_softmax(precise, dim=2)
+            # Whatever stands in the padding, nan included, neither counts nor gets a gradient.
+            place = torch.arange(logits.shape[1], device=logits.device)
+            ends = torch.tensor(sizes, device=logits.device)
+            padding = place[None, :, None] >= ends[:, None, None]
+            log_posteriors = torch.log_softmax(precise.masked_fill(padding, 0.0), dim=2)
         scores = (log_posteriors.detach() - self.log_priors).float().cpu().numpy()
         outcomes = self._search(scores, sizes, transcripts, names)
         self.failures = tuple(
