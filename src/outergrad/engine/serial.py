@@ -5,6 +5,7 @@ turns, a batch each. Deterministic, and with one replica exactly the plain train
 """
 
 import itertools
+import time
 
 from outergrad.arrays import Float32Array
 from outergrad.engine.memory import ParameterMemory, PrivateMemory
@@ -28,6 +29,10 @@ from outergrad.workers.replica import Replica
 
 class SerialEngine:
     """Runs the roles round robin in the calling thread."""
+
+    def now(self) -> float:
+        """Seconds of the system's monotonic clock."""
+        return time.monotonic()
 
     def memory(self, program: Program, config: AsyncConfig) -> ParameterMemory:
         """Ordinary memory."""
