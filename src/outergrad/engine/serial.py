@@ -11,7 +11,7 @@ from outergrad.arrays import Float32Array
 from outergrad.engine.memory import ParameterMemory, PrivateMemory
 from outergrad.engine.session import Session
 from outergrad.errors import RunError
-from outergrad.ps.partition import Partition
+from outergrad.ps.partition import Partition, Selection
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.decoder import Decoder
 from outergrad.workers.evaluator import Evaluator
@@ -52,7 +52,27 @@ class SerialEngine:
                 desk = _DecoderDesk(session, number)
                 outer = program.outer.build()
                 decoders.append(
-                    Decoder(number, size, outer, config.fetch, client, desk, desk, session.now)
+                    Decoder(
+                        number,
+                        size,
+                        program.trained,
+                        outer,
+                        config.fetch,
+                        client,
+                        desk,
+                        desk,
+                        session.now,
+                    )
+                        number,
+                        size,
+                        program.trained,
+                        outer,
+                        config.fetch,
+                        client,
+                        desk,
+                        desk,
+                        session.now,
+                    )
                 )
             inbox = _Outcomes(session, index, decoders)
             inner = program.inner.build()
@@ -80,8 +100,8 @@ class _Client:
     def versions(self) -> tuple[int, ...]:
         return self._session.server.versions
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        return self._session.server.pull(out)
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        return self._session.server.pull(out, parts)
 
     def push(self, gradient: Float32Array, note: PushNote) -> None:
         self._session.push(gradient, note)
@@ -96,7 +116,7 @@ class _FrozenClient:
     def versions(self) -> tuple[int, ...]:
         return self._session.server.versions
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
         out[:] = self._session.memory.frozen
         return self._session.server.versions
 

@@ -49,8 +49,8 @@ def train(
     """
     if program.trained is not None and program.trained.stop > program.parameters.size:
         raise InputError(
-            f"trained parameters {program.trained.start}:{program.trained.stop} exceed "
-            f"the model's {program.parameters.size}"
+            f"trained parameters end at {program.trained.stop}, "
+            f"the model has {program.parameters.size}"
         )
     machine = make_engine(engine) if isinstance(engine, str) else engine
     clock = clock or machine.now

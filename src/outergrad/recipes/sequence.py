@@ -12,7 +12,7 @@ from outergrad.engine.training import train
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
 from outergrad.progress import Advance, Progress
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection, Span
 from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
@@ -46,7 +46,7 @@ def run_sequence(
         utterances=tuple(
             u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
         ),
-        trained=Span(last.start, last.stop) if config.mmi.layers == "last" else None,
+        trained=Selection.of(Span(last.start, last.stop)) if config.mmi.layers == "last" else None,
     )
     snapshots, records = folder / "snapshots", run / "records" / "mmi.jsonl"
     if not snapshots.exists():
