@@ -107,6 +107,8 @@ ASSIGNMENTS = [Assignment(k, f"u{k}", 0) for k in range(6)]
         (FetchPolicy("never"), [0]),
         (FetchPolicy("updates", 2), [0, 2, 4]),
         (FetchPolicy("seconds", 30), [0, 3]),
+        (FetchPolicy("synchronous", 20), [0, 2, 4]),
+        (FetchPolicy("synchronous", 15), [0, 2, 3, 5]),
     ],
 )
 def test_fetch_policies(policy, pulled_at):
@@ -121,7 +123,7 @@ def test_fetch_policies(policy, pulled_at):
     assert [r.assignment for r in world.results] == ASSIGNMENTS
 
 
-@pytest.mark.parametrize("kind", ["seconds", "updates"])
+@pytest.mark.parametrize("kind", ["seconds", "updates", "synchronous"])
 def test_a_period_must_be_positive(kind):
     with pytest.raises(InputError, match="every"):
         FetchPolicy(kind)

@@ -63,16 +63,6 @@ class SerialEngine:
                         desk,
                         session.now,
                     )
-                        number,
-                        size,
-                        program.trained,
-                        outer,
-                        config.fetch,
-                        client,
-                        desk,
-                        desk,
-                        session.now,
-                    )
                 )
             inbox = _Outcomes(session, index, decoders)
             inner = program.inner.build()
