@@ -5,6 +5,7 @@ import pytest
 NAMES = (
     "serial",
     "local",
+    "simulated",
 )
 
 ENGINES = pytest.mark.parametrize("engine", NAMES)

@@ -1,5 +1,6 @@
 """Asynchronous training, on any engine."""
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -53,19 +54,20 @@ def train(
             f"the model has {program.parameters.size}"
         )
     machine = make_engine(engine) if isinstance(engine, str) else engine
-    clock = clock or machine.now
-    start = clock()
+    now = clock or machine.now
+    start = now()
     memory = machine.memory(program, config)
     with closing(memory), Interrupt() as interrupt:
         session = Session(
             program,
             config,
             memory,
-            lambda: clock() - start,
+            lambda: now() - start,
             listener=listener,
             records=records,
             store=None if snapshots is None else SnapshotStore(snapshots),
             interrupt=interrupt,
+            watch=time.monotonic if clock is None else None,
         )
         if resume and session.resume():
             session.notice(f"resumed after {session.coordinator.updates} updates")

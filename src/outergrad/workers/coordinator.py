@@ -71,6 +71,10 @@ class Coordinator:
                 return assignment
         return self._overdue(decoder, now) or Signal.LATER
 
+    def is_decoding(self, visit: int) -> bool:
+        """Whether a visit is with a decoder that has not brought its result."""
+        return self._decoding.holds(visit)
+
     def _overdue(self, decoder: int, now: float) -> Assignment | None:
         """An utterance that some decoder has held too long, of whichever replica."""
         if not self._config.backup_seconds:
