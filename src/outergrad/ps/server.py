@@ -110,7 +110,7 @@ class ParameterServer:
     @property
     def versions(self) -> tuple[int, ...]:
         """Per shard: updates applied."""
-        return tuple(shard.version for shard in self.shards)
+        return tuple([shard.version for shard in self.shards])
 
     def pull(
         self,
