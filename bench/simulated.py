@@ -8,7 +8,6 @@ time of its own. This is no ratio: what is counted is measured by the clock of t
 import time
 
 import numpy as np
-from support.budget import report
 
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
 from outergrad.engine.engines import make_engine
@@ -17,6 +16,7 @@ from outergrad.engine.training import train
 from outergrad.workers.config import AsyncConfig, ScheduleConfig
 from outergrad.workers.messages import HeldOut
 from outergrad.workers.program import Factory, Program
+from support.budget import report
 
 REPLICAS = 500
 REPEATS = 3

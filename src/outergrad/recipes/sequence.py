@@ -32,22 +32,7 @@ def run_sequence(
         config: all settings.
         progress: bars and notes.
     """
-    model = AcousticModel.load(run / "ce" / "model")
-    layout = ParameterLayout.of(model.module)
-    last = layout.last_layer
-    table = to_table(config)
-    # Only what could be aligned in the bootstrap is worth a visit; the rest is in its summary.
-    aligned = Bootstrapped(run / "bootstrap").alignments("train")
-    program = Program(
-        outer=Factory.of(DecoderSource, run=str(run), config=table),
-        inner=Factory.of(ReplicaSource, run=str(run)),
-        evaluator=Factory.of(EvaluatorSource, run=str(run), config=table),
-        parameters=flatten(model.module),
-        utterances=tuple(
-            u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
-        ),
-        trained=Selection.of(Span(last.start, last.stop)) if config.mmi.layers == "last" else None,
-    )
+    program = sequence_program(run, config)
     snapshots, records = folder / "snapshots", run / "records" / "mmi.jsonl"
     if not snapshots.exists():
         records.unlink(missing_ok=True)
@@ -64,9 +49,29 @@ def run_sequence(
             snapshots=snapshots,
             resume=True,
         )
+    model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
     return _summary(result)
+
+
+def sequence_program(run: Path, config: RunConfig) -> Program:
+    """What stage `mmi` trains: the CE model of a run, on all that could be aligned."""
+    model = AcousticModel.load(run / "ce" / "model")
+    last = ParameterLayout.of(model.module).last_layer
+    table = to_table(config)
+    # Only what could be aligned in the bootstrap is worth a visit; the rest is in its summary.
+    aligned = Bootstrapped(run / "bootstrap").alignments("train")
+    return Program(
+        outer=Factory.of(DecoderSource, run=str(run), config=table),
+        inner=Factory.of(ReplicaSource, run=str(run)),
+        evaluator=Factory.of(EvaluatorSource, run=str(run), config=table),
+        parameters=flatten(model.module),
+        utterances=tuple(
+            u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
+        ),
+        trained=Selection.of(Span(last.start, last.stop)) if config.mmi.layers == "last" else None,
+    )
 
 
 class _Listener:
