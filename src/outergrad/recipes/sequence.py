@@ -5,6 +5,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from outergrad.config import to_table
 from outergrad.criteria.config import Kind
 from outergrad.engine.events import Evaluated, Event, Notice, Statistics
@@ -18,7 +20,7 @@ from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
 from outergrad.recipes.settings import RunConfig
-from outergrad.records import RecordWriter
+from outergrad.records import RecordWriter, read_records
 from outergrad.workers.program import Factory, Program
 
 
@@ -56,7 +58,7 @@ def run_sequence(
     model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
-    return _summary(result)
+    return {**_summary(result), "gap": _gaps(records)}
 
 
 def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
@@ -123,6 +125,20 @@ def _summary(result: TrainingResult) -> dict[str, Any]:
         },
         "pushes": asdict(result.pushes),
         "restarts": result.restarts,
+    }
+
+
+def _gaps(records: Path) -> dict[str, float]:
+    """Sizes of the gaps between auxiliary functions and the criterion, per frame."""
+    found = [r["gap"] for r in read_records(records, "gap") if r["gap"] is not None]
+    if not found:
+        return {"measured": 0}
+    sizes = np.abs(found)
+    return {
+        "measured": len(found),
+        "mean": float(np.mean(found)),
+        "median_size": float(np.median(sizes)),
+        "largest_size": float(sizes.max()),
     }
 
 

@@ -95,6 +95,10 @@ def flaw_of(outer: OuterGradient) -> str | None:
     """
     if not np.isfinite(outer.values).all():
         return "outer gradient is not finite"
+    if outer.anchor is not None and not all(
+        np.isfinite(part).all() for part in (outer.anchor.log_posteriors, outer.anchor.proximity)
+    ):
+        return "anchor of the outer gradient is not finite"
     running = np.concatenate(([0.0], np.cumsum(outer.values, dtype=np.float64)))
     sums = running[outer.offsets[1:]] - running[outer.offsets[:-1]]
     if np.any(np.abs(sums - outer.mass) > ROW_SUM_TOLERANCE):
