@@ -36,7 +36,11 @@ def train_once(directory, config, seed, killer=None):
                 print(event.text.splitlines()[0], file=sys.stderr, flush=True)
 
         result = train(
-            sequence_program(directory, config), settings, "local", listen, snapshots=Path(snapshots)
+            sequence_program(directory, config),
+            settings,
+            "local",
+            listen,
+            snapshots=Path(snapshots),
         )
     counts = result.visits
     table = {

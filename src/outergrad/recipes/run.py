@@ -177,7 +177,7 @@ class Recipe:
         depends = {
             "ce": done["ce"].digest,
             "graph": done["graph"].digest,
-            "config": [self.config.mmi, self.config.engine],
+            "config": [self.config.mmi, self.config.engine, *self.config.engine_settings()],
             "seed": self.config.seed,
         }
         return self._run(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.config import to_table
+from outergrad.engine.engines import make_engine
 from outergrad.engine.events import Evaluated, Event, Notice, Statistics
 from outergrad.engine.result import Staleness, TrainingResult
 from outergrad.engine.training import train
@@ -19,6 +20,9 @@ from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSourc
 from outergrad.recipes.settings import RunConfig
 from outergrad.records import RecordWriter
 from outergrad.workers.program import Factory, Program
+
+TRACE = "trace.jsonl"
+"""In the stage's folder: the order of pulls and pushes, for `outergrad replay`."""
 
 
 def run_sequence(
@@ -36,16 +40,19 @@ def run_sequence(
     snapshots, records = folder / "snapshots", run / "records" / "mmi.jsonl"
     if not snapshots.exists():
         records.unlink(missing_ok=True)
+        (folder / TRACE).unlink(missing_ok=True)
     with (
         RecordWriter(records, "mmi") as writer,
+        RecordWriter(folder / TRACE, "mmi") as trace,
         progress.task("MMI, utterances visited") as advance,
     ):
         result = train(
             program,
             replace(config.mmi.training, seed=config.seed),
-            config.engine,
-            _Listener(progress, advance, len(program.utterances)),
+            make_engine(config.engine, *config.engine_settings()),
+            TrainingListener(progress, advance, len(program.utterances)),
             records=writer,
+            trace=trace,
             snapshots=snapshots,
             resume=True,
         )
@@ -74,7 +81,7 @@ def sequence_program(run: Path, config: RunConfig) -> Program:
     )
 
 
-class _Listener:
+class TrainingListener:
     """Turns events into lines and bar movements."""
 
     def __init__(self, progress: Progress, advance: Advance, utterances: int) -> None:
