@@ -67,6 +67,7 @@ def main():
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--mean-seconds", type=float, default=8.0)
+    parser.add_argument("--silent-seconds", type=float, default=30.0)
     parser.add_argument("--set-seed", type=int, default=1)
     options = parser.parse_args()
     directory = options.directory.resolve()
@@ -74,7 +75,7 @@ def main():
     training = dataclasses.replace(
         config.mmi.training,
         replicas=options.replicas,
-        silent_seconds=5.0,
+        silent_seconds=options.silent_seconds,
         backup_seconds=20.0,
         max_restarts=options.kills,
         schedule=dataclasses.replace(config.mmi.training.schedule, epochs=options.epochs),

@@ -90,6 +90,7 @@ class TrainingListener:
         self._utterances = utterances
 
     def __call__(self, event: Event) -> None:
+        """Show an event."""
         match event:
             case Statistics():
                 self._advance(event.visits, event.epochs * self._utterances)

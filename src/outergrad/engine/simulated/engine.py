@@ -131,9 +131,11 @@ class FrozenClient:
         self._session = session
 
     def versions(self) -> tuple[int, ...]:
+        """Version of each shard now."""
         return self._session.server.versions
 
     def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        """Copy the frozen parameters; returns the version of each shard."""
         out[:] = self._session.memory.frozen
         return self._session.server.versions
 
