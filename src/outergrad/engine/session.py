@@ -31,6 +31,7 @@ from outergrad.workers.messages import (
     Outcome,
     PushNote,
     Signal,
+    Stamp,
 )
 from outergrad.workers.ports import Clock
 from outergrad.workers.program import Program
@@ -52,6 +53,7 @@ class Session:
         *,
         listener: Listener | None = None,
         records: RecordWriter | None = None,
+        trace: RecordWriter | None = None,
         store: SnapshotStore | None = None,
         interrupt: Interrupt | None = None,
         watch: Clock | None = None,
@@ -72,6 +74,7 @@ class Session:
         self._latest = 0.0
         self._listener = listener
         self._records = records
+        self._trace = trace
         self._store = store
         self._interrupt = interrupt
         self._watch = watch or self.now
@@ -118,10 +121,21 @@ class Session:
 
     def next_utterance(self, decoder: int) -> Assignment | Signal:
         """Work for a decoder."""
-        return self.coordinator.next_utterance(decoder, self.now())
+        now = self.now()
+        answer = self.coordinator.next_utterance(decoder, now)
+        if isinstance(answer, Assignment):
+            self._follow("utterance", now, worker=decoder, visit=answer.visit)
+        return answer
 
     def decoded(self, outcome: Outcome) -> None:
         """A decoder brings its result; a failed one is recorded here, others when they are used."""
+        self._follow(
+            "outcome",
+            self.now(),
+            worker=outcome.decoder,
+            visit=outcome.assignment.visit,
+            stamps=[_plain(outcome.stamp)],
+        )
         if not self.coordinator.decoded(outcome):
             return
         self.totals.count(outcome)
@@ -155,6 +169,10 @@ class Session:
     def next_outcome(self, replica: int) -> Outcome | Signal:
         """An outer gradient for a slot of a replica."""
         answer = self.coordinator.next_outcome(replica)
+        if answer is Signal.LATER:
+            return answer
+        visit = answer.assignment.visit if isinstance(answer, Outcome) else None
+        self._follow("take", self.now(), worker=replica, visit=visit)
         if isinstance(answer, Outcome):
             self._record_outer(answer)
         return answer
@@ -191,6 +209,12 @@ class Session:
     def pushed(self, push: "Push") -> None:
         """All shards have had their part of a push."""
         note, results, now = push.note, push.results, self.now()
+        self._follow(
+            "push",
+            now,
+            worker=note.replica,
+            stamps=[_plain(stamp) for stamp in note.stamps],
+        )
         outer, inner = push.outer, push.inner
         applied = PushOutcome.APPLIED in results
         self.coordinator.pushed(note, applied=applied)
@@ -229,6 +253,7 @@ class Session:
     def evaluated(self, evaluation: Evaluation) -> None:
         """The evaluator brings its result."""
         request, held_out = evaluation.request, evaluation.held_out
+        self._follow("evaluation", self.now(), worker=0)
         judgement = self.coordinator.evaluated(evaluation)
         self._evaluations.append(evaluation)
         if judgement.best:
@@ -263,6 +288,7 @@ class Session:
 
     def worker_lost(self, role: str, index: int, why: str) -> None:
         """A worker died; what it had in hand is handed out again."""
+        self._follow("lost", self.now(), role=role, worker=index)
         self.totals.restarts += 1
         again = ""
         if role == "decoder":
@@ -281,6 +307,10 @@ class Session:
         """Tell the person who watches."""
         if self._listener is not None:
             self._listener(Notice(text))
+
+    def _follow(self, kind: str, time: float, **fields: Any) -> None:
+        if self._trace is not None:
+            self._trace.write(kind, time, **fields)
 
     def _record(self, kind: str, time: float, **fields: Any) -> None:
         if self._records is not None:
@@ -361,6 +391,7 @@ class Session:
         self.totals.restarts = run["restarts"]
         self._elapsed = run["time"] - self._clock()
         self._last_snapshot = self._last_look = self._watch()
+        self._follow("resumed", self.now(), updates=self.coordinator.updates)
         visits = self.coordinator.visits.counts
         done = visits.completed + visits.failed
         self._last_report = (self.now(), self.coordinator.updates, done, 0)
@@ -441,6 +472,10 @@ def _mean_age(ages: list[Age]) -> Age | None:
     return Age(
         sum(age.updates for age in ages) / len(ages), sum(age.seconds for age in ages) / len(ages)
     )
+
+
+def _plain(stamp: Stamp) -> list[Any]:
+    return [list(stamp.versions), stamp.time]
 
 
 def _rate(count: int, seconds: float) -> float:
