@@ -4,7 +4,7 @@ An engine moves messages between its workers and the methods here, all called fr
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outergrad.arrays import Float32Array
@@ -16,7 +16,7 @@ from outergrad.engine.result import Staleness, Totals, TrainingResult
 from outergrad.engine.snapshots import Snapshot, SnapshotStore
 from outergrad.errors import InputError
 from outergrad.ps.partition import Partition
-from outergrad.ps.server import ParameterServer, ServerState
+from outergrad.ps.server import ServerState
 from outergrad.ps.shard import PushOutcome
 from outergrad.records import RecordWriter
 from outergrad.workers.config import AsyncConfig
@@ -83,13 +83,7 @@ class Session:
 
     def _serve(self, state: ServerState) -> None:
         """Fill the shards; no worker is running."""
-        self.server = ParameterServer.restore(
-            state,
-            self.partition,
-            self.config.rule.rule(),
-            self.config.staleness,
-            buffers=self.memory.shards,
-        )
+        self.server = self.memory.serve(state, self.partition, self.config)
         self.memory.publish(self.server.versions)
 
     def now(self) -> float:
@@ -144,7 +138,6 @@ class Session:
     def push(self, gradient: Float32Array, note: PushNote) -> None:
         """Apply a replica's gradient, float32 of the trained parameters."""
         versions, now = self.server.versions, self.now()
-        outer, inner = note.outer.age(versions, now), note.inner.age(versions, now)
         self.memory.begin(versions)
         results = self.server.push(
             gradient,
@@ -153,6 +146,25 @@ class Session:
             self.program.trained,
         )
         self.memory.publish(self.server.versions)
+        self.pushed(note, results, versions, now)
+
+    def pushed(
+        self,
+        note: PushNote,
+        results: Sequence[PushOutcome],
+        versions: Sequence[int],
+        now: float | None = None,
+    ) -> None:
+        """A replica's gradient has reached the shards, here or wherever they live.
+
+        Args:
+            note: what came with it.
+            results: what the shards did with it.
+            versions: per shard: version before that.
+            now: when that was; by default now.
+        """
+        now = self.now() if now is None else now
+        outer, inner = note.outer.age(versions, now), note.inner.age(versions, now)
         applied = PushOutcome.APPLIED in results
         self.coordinator.pushed(note, applied=applied)
         self.totals.outer.append(outer)

@@ -1,5 +1,6 @@
 """Asynchronous training, on any engine."""
 
+import importlib
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -35,7 +36,7 @@ class Engine(Protocol):
 def train(
     program: Program,
     config: AsyncConfig,
-    engine: Literal["local", "serial"] = "local",
+    engine: Literal["local", "serial", "ray"] | Engine = "local",
     listener: Listener | None = None,
     *,
     records: RecordWriter | None = None,
@@ -68,7 +69,7 @@ def train(
             f"trained parameters {program.trained.start}:{program.trained.stop} exceed "
             f"the model's {program.parameters.size}"
         )
-    machine: Engine = LocalEngine() if engine == "local" else SerialEngine()
+    machine = _engine(engine) if isinstance(engine, str) else engine
     start = clock()
     memory = machine.memory(program, config)
     with closing(memory), Interrupt() as interrupt:
@@ -95,3 +96,20 @@ def train(
             raise
         session.save()
     return session.result()
+
+
+def _engine(name: Literal["local", "serial", "ray"]) -> Engine:
+    if name == "local":
+        return LocalEngine()
+    if name == "serial":
+        return SerialEngine()
+    try:
+        engine = importlib.import_module("outergrad.engine.ray.engine")
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise InputError(
+            "engine ray needs ray: install it with pip install 'outergrad[ray]'"
+        ) from error
+    machine: Engine = engine.RayEngine()
+    return machine

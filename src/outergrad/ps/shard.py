@@ -21,6 +21,8 @@ class PushOutcome(Enum):
     APPLIED = "applied"
     STALE = "stale"
     REJECTED = "rejected"
+    LOST = "lost"
+    """Its shard died over it; only where shards live in processes of their own."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,14 @@ class ShardCounts:
     """Pushes dropped, because of their age."""
     rejected: int = 0
     """Pushes refused, because they were not finite."""
+
+    def __add__(self, other: "ShardCounts") -> "ShardCounts":
+        return ShardCounts(
+            self.applied + other.applied,
+            self.damped + other.damped,
+            self.stale + other.stale,
+            self.rejected + other.rejected,
+        )
 
 
 class Shard:

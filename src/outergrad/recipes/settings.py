@@ -7,6 +7,7 @@ from typing import Literal, Self
 from outergrad.bootstrap.config import BootstrapConfig
 from outergrad.corpus import CheckConfig
 from outergrad.decoder.decoding import DecoderConfig
+from outergrad.engine.ray.config import RayConfig
 from outergrad.errors import InputError
 from outergrad.features.frontend import FilterbankConfig, MfccConfig
 from outergrad.features.normalisation import Normalisation
@@ -134,8 +135,11 @@ class RunConfig:
 
     seed: int = 1
     """Seed of every random draw."""
-    engine: Literal["local", "serial"] = "local"
-    """local: processes and shared memory. serial: one thread, the same bits every time."""
+    engine: Literal["local", "serial", "ray"] = "local"
+    """local: processes and shared memory. serial: one thread, the same bits every time. ray:
+    actors on a cluster."""
+    ray: RayConfig = field(default_factory=RayConfig)
+    """The cluster of engine ray."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
