@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from outergrad.arrays import Float32Array
-from outergrad.ps.partition import Partition, Span
+from outergrad.ps.partition import Partition, Selection
 from outergrad.ps.server import ParameterServer, ServerState
 from outergrad.ps.shard import PushOutcome, ShardCounts
 from outergrad.workers.config import AsyncConfig
@@ -20,8 +20,12 @@ class Server(Protocol):
         """Per shard: updates applied, as far as is known here."""
         ...
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        """Copy the parameters to `out` float32 [n]; returns the version of each shard."""
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n].
+
+        Returns:
+            Version of each shard.
+        """
         ...
 
     def push(
@@ -29,7 +33,7 @@ class Server(Protocol):
         gradient: Float32Array,
         computed_at: Sequence[int],
         rate: float,
-        span: Span | None = None,
+        parts: Selection | None = None,
     ) -> tuple[PushOutcome, ...]:
         """Hand each shard its part of an ascent direction; returns what they did with it."""
         ...

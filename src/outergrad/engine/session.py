@@ -62,6 +62,7 @@ class Session:
         self.totals = Totals()
         self._clock = clock
         self._elapsed = 0.0
+        self._latest = 0.0
         self._listener = listener
         self._records = records
         self._store = store
@@ -87,8 +88,12 @@ class Session:
         self.memory.publish(self.server.versions)
 
     def now(self) -> float:
-        """Seconds since the stage started, earlier parts of a resumed run included."""
-        return self._elapsed + self._clock()
+        """Seconds since the stage started, earlier parts of a resumed run included.
+
+        They never run backwards, whatever the clock does.
+        """
+        self._latest = max(self._latest, self._elapsed + self._clock())
+        return self._latest
 
     @property
     def finished(self) -> bool:
@@ -99,12 +104,13 @@ class Session:
 
     def next_utterance(self, decoder: int) -> Assignment | Signal:
         """Work for a decoder."""
-        return self.coordinator.next_utterance(decoder)
+        return self.coordinator.next_utterance(decoder, self.now())
 
     def decoded(self, outcome: Outcome) -> None:
         """A decoder brings its result; a failed one is recorded here, others when they are used."""
+        if not self.coordinator.decoded(outcome):
+            return
         self.totals.count(outcome)
-        self.coordinator.decoded(outcome)
         if not len(outcome.outer.frames):
             self._record_outer(outcome)
             self._freeze_if_due()

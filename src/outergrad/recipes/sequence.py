@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.config import to_table
+from outergrad.engine.engines import make_engine
 from outergrad.engine.events import Evaluated, Event, Notice, Statistics
 from outergrad.engine.result import Staleness, TrainingResult
 from outergrad.engine.training import train
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
 from outergrad.progress import Advance, Progress
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection, Span
 from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
@@ -46,7 +47,7 @@ def run_sequence(
         utterances=tuple(
             u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
         ),
-        trained=Span(last.start, last.stop) if config.mmi.layers == "last" else None,
+        trained=Selection.of(Span(last.start, last.stop)) if config.mmi.layers == "last" else None,
     )
     snapshots, records = folder / "snapshots", run / "records" / "mmi.jsonl"
     if not snapshots.exists():
@@ -58,7 +59,7 @@ def run_sequence(
         result = train(
             program,
             replace(config.mmi.training, seed=config.seed),
-            config.engine,
+            make_engine(config.engine, *([config.ray] if config.engine == "ray" else [])),
             _Listener(progress, advance, len(program.utterances)),
             records=writer,
             snapshots=snapshots,

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from outergrad.bootstrap.config import BootstrapConfig
 from outergrad.corpus import CheckConfig
 from outergrad.decoder.decoding import DecoderConfig
+from outergrad.engine.engines import EngineName
 from outergrad.engine.ray.config import RayConfig
 from outergrad.errors import InputError
 from outergrad.features.frontend import FilterbankConfig, MfccConfig
@@ -135,9 +136,9 @@ class RunConfig:
 
     seed: int = 1
     """Seed of every random draw."""
-    engine: Literal["local", "serial", "ray"] = "local"
-    """local: processes and shared memory. serial: one thread, the same bits every time. ray:
-    actors on a cluster."""
+    engine: EngineName = "local"
+    """local: processes and shared memory. serial: one thread, the same bits every time.
+    simulated: virtual time, the same bits every time. ray: actors on a cluster."""
     ray: RayConfig = field(default_factory=RayConfig)
     """The cluster of engine ray."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)

@@ -4,6 +4,7 @@ import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import OuterGradient
+from outergrad.ps.partition import Selection
 from outergrad.workers.config import FetchPolicy
 from outergrad.workers.messages import Outcome, Stamp
 from outergrad.workers.ports import Clock, OutcomeSink, ParameterClient, UtteranceSource
@@ -21,6 +22,7 @@ class Decoder:
         self,
         index: int,
         num_parameters: int,
+        trained: Selection | None,
         source: OuterSource,
         policy: FetchPolicy,
         client: ParameterClient,
@@ -29,6 +31,7 @@ class Decoder:
         clock: Clock,
     ) -> None:
         self._index = index
+        self._trained = trained
         self._source = source
         self._policy = policy
         self._client = client
@@ -63,7 +66,9 @@ class Decoder:
     def _refresh(self) -> Stamp:
         held, now = self._held, self._clock()
         if held is None or self._policy.due(held, self._client.versions(), now):
-            held = Stamp(self._client.pull(self._parameters), now)
+            # What is not trained stays as it was at the first pull.
+            parts = None if held is None else self._trained
+            held = Stamp(self._client.pull(self._parameters, parts), now)
             self._source.load(self._parameters)
             self._held = held
         return held

@@ -11,7 +11,7 @@ import numpy as np
 from outergrad.arrays import Float32Array, Int32Array, Int64Array
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.errors import InputError
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection
 from outergrad.workers.messages import HeldOut
 
 
@@ -143,5 +143,5 @@ class Program:
     """float32 [n], where training starts."""
     utterances: tuple[str, ...]
     """Ids of the training utterances."""
-    trained: Span | None = None
+    trained: Selection | None = None
     """Parameters that are trained, e.g. the last layer's; None: all."""

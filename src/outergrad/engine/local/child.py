@@ -11,6 +11,7 @@ from outergrad.arrays import Float32Array
 from outergrad.engine.local.memory import MAILBOXES, SharedMemory
 from outergrad.engine.local.protocol import Failed, Plain, PushReady, Role, Start
 from outergrad.errors import InputError
+from outergrad.ps.partition import Selection
 from outergrad.workers.decoder import Decoder
 from outergrad.workers.evaluator import Evaluator
 from outergrad.workers.messages import Evaluation, Outcome, PushNote
@@ -56,7 +57,8 @@ def _role(
 
     match start.role:
         case Role.DECODER:
-            return Decoder(start.index, size, source, config.fetch, memory, link, link, clock)
+            trained, fetch = start.plan.trained, config.fetch
+            return Decoder(start.index, size, trained, source, fetch, memory, link, link, clock)
         case Role.REPLICA:
             client = _MailboxClient(start.index, memory, link)
             trained = start.plan.trained
@@ -109,8 +111,8 @@ class _MailboxClient:
     def versions(self) -> tuple[int, ...]:
         return self._memory.versions()
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        return self._memory.pull(out)
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        return self._memory.pull(out, parts)
 
     def push(self, gradient: Float32Array, note: PushNote) -> None:
         self._link.wait_for_mailbox()
@@ -129,6 +131,6 @@ class _FrozenClient:
     def versions(self) -> tuple[int, ...]:
         return self._memory.versions()
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
         out[:] = self._memory.frozen
         return self._memory.versions()

@@ -23,6 +23,10 @@ EXIT_SECONDS = 2.0
 class LocalEngine:
     """One process per worker; the shards live in the calling thread, behind shared memory."""
 
+    def now(self) -> float:
+        """Seconds of the system's monotonic clock."""
+        return time.monotonic()
+
     def memory(self, program: Program, config: AsyncConfig) -> SharedMemory:
         """Memory that workers will inherit."""
         partition = Partition.even(program.parameters.size, config.shards)

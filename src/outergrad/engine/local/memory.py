@@ -22,7 +22,7 @@ import numpy as np
 
 from outergrad.arrays import Float32Array, Int64Array
 from outergrad.engine.memory import serve_here
-from outergrad.ps.partition import Partition, Span
+from outergrad.ps.partition import Partition, Piece, Selection
 from outergrad.ps.server import ParameterServer, ServerState
 from outergrad.workers.config import AsyncConfig
 
@@ -38,7 +38,7 @@ class MemoryPlan:
     """How the parameters are cut."""
     replicas: int
     """Number of replicas."""
-    trained: Span
+    trained: Selection
     """Parameters that replicas push."""
 
     @property
@@ -100,19 +100,30 @@ class SharedMemory:
         """Published version of each shard."""
         return tuple(self._published.tolist())
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        """Copy each shard, untorn, to its place in `out` float32 [n]; returns the versions."""
-        bounds = self.plan.partition.bounds
-        return tuple(
-            self._pull_shard(index, out[bounds[index] : bounds[index + 1]])
-            for index in range(self.plan.partition.num_shards)
-        )
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        """Copy each shard's entries of `parts` (default: all), untorn, to their places in `out`.
 
-    def _pull_shard(self, index: int, out: Float32Array) -> int:
+        Args:
+            out: float32 [n].
+            parts: which parameters are wanted.
+
+        Returns:
+            Version of each shard.
+        """
+        versions = list(self.versions())
+        for piece in self.plan.partition.pieces(parts or self.plan.partition.whole):
+            versions[piece.shard] = self._pull_piece(piece, out)
+        return tuple(versions)
+
+    def _pull_piece(self, piece: Piece, out: Float32Array) -> int:
+        index = piece.shard
+        first = self.plan.partition.bounds[index]
         while True:
             version = int(self._published[index])
             _fence()
-            out[:] = self.shards[index][version % 2]
+            row = self.shards[index][version % 2]
+            for span in piece.spans:
+                out[first + span.start : first + span.stop] = row[span.start : span.stop]
             _fence()
             if self._begun[index] < version + 2:
                 return version

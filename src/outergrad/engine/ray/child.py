@@ -1,5 +1,6 @@
 """A worker as an actor: a role in a thread of its own, wired to the coordinator and the shards."""
 
+import os
 import pickle
 import queue
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from outergrad.arrays import Float32Array
+from outergrad.engine.local.worker import THREAD_VARIABLES
 from outergrad.engine.ray.client import ShardClient
 from outergrad.engine.ray.cluster import Handle, Reference, get, place
 from outergrad.engine.ray.protocol import (
@@ -25,7 +27,7 @@ from outergrad.engine.ray.protocol import (
     Task,
 )
 from outergrad.errors import InputError
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection
 from outergrad.workers.decoder import Decoder
 from outergrad.workers.evaluator import Evaluator
 from outergrad.workers.messages import Evaluation, EvaluationRequest, Outcome, PushNote
@@ -41,6 +43,9 @@ class WorkerActor:
     def __init__(self, paths: Sequence[str], start: bytes, shards: Sequence[Handle]) -> None:
         """Start to live as the pickled `Start` says, with modules found on `paths` too."""
         sys.path.extend(path for path in paths if path not in sys.path)
+        # Before torch is imported. A runtime environment of Ray's would do it too, and take a
+        # second per actor.
+        os.environ.update({f"{name}_NUM_THREADS": "1" for name in THREAD_VARIABLES})
         self._link = _Link()
         threading.Thread(target=self._live, args=(start, shards), daemon=True).start()
 
@@ -110,7 +115,7 @@ class _Link:
 class _Pushes:
     """The shards, as a replica sees them; reports to the coordinator what they did."""
 
-    def __init__(self, shards: ShardClient, link: _Link, trained: Span) -> None:
+    def __init__(self, shards: ShardClient, link: _Link, trained: Selection) -> None:
         self._shards = shards
         self._link = link
         self._trained = trained
@@ -148,7 +153,7 @@ class _EvaluatorDesk:
         self._parameters = task.parameters
         return task.request
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
         out[:] = get(self._parameters)[0]
         return self.versions()
 
@@ -165,7 +170,8 @@ def _role(
 
     match start.role:
         case Role.DECODER:
-            return Decoder(start.index, size, source, config.fetch, shards, link, link, clock)
+            trained, fetch = start.trained, config.fetch
+            return Decoder(start.index, size, trained, source, fetch, shards, link, link, clock)
         case Role.REPLICA:
             link.pushes = _Pushes(shards, link, start.trained)
             return Replica(

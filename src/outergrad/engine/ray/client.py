@@ -9,7 +9,7 @@ from outergrad.arrays import Float32Array
 from outergrad.engine.ray.cluster import GONE, Handle, Reference, get
 from outergrad.engine.ray.protocol import PushReply
 from outergrad.errors import RunError
-from outergrad.ps.partition import Partition, Span
+from outergrad.ps.partition import Partition, Selection
 
 RETRY_SECONDS = 0.2
 """Between questions to a shard that does not answer."""
@@ -31,41 +31,47 @@ class ShardClient:
 
     def versions(self) -> tuple[int, ...]:
         """Version of each shard now."""
-        return tuple(self._ask("version", lambda answer: answer))
+        shards = range(self._partition.num_shards)
+        return tuple(self._ask("version", shards, _as_it_is))
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        """Copy the parameters to `out` float32 [n]; returns the version of each shard.
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n].
 
-        The versions are not older than the call.
+        Returns:
+            Version of each shard, not older than the call.
 
         Raises:
             RunError: a shard has been missing for too long.
         """
-        bounds = self._partition.bounds
-        versions = []
-        for index, (version, values) in enumerate(self._ask("pull", _fetched)):
-            out[bounds[index] : bounds[index + 1]] = values
-            versions.append(version)
-        return tuple(versions)
+        pieces = {p.shard: p for p in self._partition.pieces(parts or self._partition.whole)}
+        others = [k for k in range(self._partition.num_shards) if k not in pieces]
+        versions = dict(zip(others, self._ask("version", others, _as_it_is), strict=True))
+        found = self._ask("pull", list(pieces), _fetched)
+        for piece, (version, values) in zip(pieces.values(), found, strict=True):
+            first = self._partition.bounds[piece.shard]
+            for span in piece.spans:
+                out[first + span.start : first + span.stop] = values[span.start : span.stop]
+            versions[piece.shard] = version
+        return tuple(versions[k] for k in range(self._partition.num_shards))
 
     def states(self) -> list[Any]:
         """`ShardState` of each shard."""
-        return self._ask("state", lambda answer: answer)
+        return self._ask("state", range(self._partition.num_shards), _as_it_is)
 
     def push(
-        self, gradient: Float32Array, computed_at: Sequence[float], span: Span
+        self, gradient: Float32Array, computed_at: Sequence[float], parts: Selection
     ) -> dict[int, Reference]:
-        """Send an ascent direction float32 [size of span]; returns the replies to come, by shard.
+        """Send an ascent direction float32 [size of parts]; returns the replies to come, by shard.
 
         A push is sent once. One that its shard does not survive is lost with it: sending it again
         might apply it twice.
         """
         replies = {}
-        for index, part in self._partition.overlaps(span):
-            replies[index] = self._shards[index].push.remote(
-                gradient[part.start - span.start : part.stop - span.start],
-                int(computed_at[index]),
-                part.start - self._partition.bounds[index],
+        for piece in self._partition.pieces(parts):
+            replies[piece.shard] = self._shards[piece.shard].push.remote(
+                gradient[piece.within.start : piece.within.stop],
+                int(computed_at[piece.shard]),
+                piece.spans,
             )
         return replies
 
@@ -77,10 +83,10 @@ class ShardClient:
             self._missing(lost)
         return found
 
-    def _ask(self, method: str, finish: Callable[[Any], Any]) -> list[Any]:
-        """Answers of all shards; those that have none are asked again until they have."""
-        found: list[Any] = [None] * len(self._shards)
-        waiting = list(range(len(self._shards)))
+    def _ask(self, method: str, shards: Sequence[int], finish: Callable[[Any], Any]) -> list[Any]:
+        """Answers of some shards; those that have none are asked again until they have."""
+        found: dict[int, Any] = {}
+        waiting = list(shards)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             asked = [getattr(self._shards[index], method).remote() for index in waiting]
@@ -88,7 +94,7 @@ class ShardClient:
                 found[index] = None if answer is None else _survived(finish, answer)
             waiting = [index for index in waiting if found[index] is None]
             if not waiting:
-                return found
+                return [found[index] for index in shards]
             if time.monotonic() > deadline:
                 raise RunError(
                     f"shards {waiting} of the parameters have not answered for "
@@ -96,6 +102,10 @@ class ShardClient:
                 )
             self._missing(waiting)
             threading.Event().wait(RETRY_SECONDS)
+
+
+def _as_it_is(answer: Any) -> Any:
+    return answer
 
 
 def _fetched(answer: tuple[int, list[Reference]]) -> tuple[int, Float32Array]:

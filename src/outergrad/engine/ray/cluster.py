@@ -25,7 +25,6 @@ GONE = (
 )
 """What `get` raises when the process or the node behind a reference has died."""
 
-THREAD_VARIABLES = ("OMP", "MKL", "OPENBLAS", "NUMBA")
 MIN_OBJECT_STORE = 100_000_000
 """Bytes; Ray refuses less than 75 MiB."""
 
@@ -90,7 +89,6 @@ class Cluster:
             "max_concurrency": concurrency,
             # Together on one node they would all die with it.
             "scheduling_strategy": "SPREAD",
-            "runtime_env": {"env_vars": {f"{name}_NUM_THREADS": "1" for name in THREAD_VARIABLES}},
         }
         return ray.remote(kind).options(**options).remote(*arguments)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from outergrad.arrays import Float32Array
 from outergrad.engine.local.protocol import Failed, Role
-from outergrad.ps.partition import Partition, Span
+from outergrad.ps.partition import Partition, Selection
 from outergrad.ps.rules import RuleConfig
 from outergrad.ps.shard import PushOutcome, ShardCounts
 from outergrad.ps.staleness import StalenessConfig
@@ -48,7 +48,7 @@ class Start:
     """Settings of the run."""
     partition: Partition
     """How the parameters are cut."""
-    trained: Span
+    trained: Selection
     """Parameters that replicas push."""
 
 

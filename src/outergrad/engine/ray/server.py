@@ -11,7 +11,7 @@ from outergrad.engine.ray.client import RETRY_SECONDS, ShardClient, answers
 from outergrad.engine.ray.cluster import Handle, Reference, wait
 from outergrad.engine.ray.protocol import PushReply, ShardState
 from outergrad.errors import RunError
-from outergrad.ps.partition import Partition, Span
+from outergrad.ps.partition import Partition, Selection
 from outergrad.ps.rules import RuleConfig
 from outergrad.ps.server import ParameterServer, ServerState
 from outergrad.ps.shard import PushOutcome, ShardCounts
@@ -101,20 +101,20 @@ class RemoteServer:
         """Per shard: updates that the coordinator has heard of."""
         return tuple(self._known)
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        """Copy the parameters to `out` float32 [n]; returns their versions."""
-        return self._client.pull(out)
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n]."""
+        return self._client.pull(out, parts)
 
     def push(
         self,
         gradient: Float32Array,
         computed_at: Sequence[int],
         rate: float,
-        span: Span | None = None,
+        parts: Selection | None = None,
     ) -> tuple[PushOutcome, ...]:
         """Hand each shard its part of an ascent direction; replicas do it by themselves."""
         self.set_rate(rate)
-        sent = self._client.push(gradient, computed_at, span or self._plan.partition.whole)
+        sent = self._client.push(gradient, computed_at, parts or self._plan.partition.whole)
         outcomes, _ = self.heard(self._client.replies(sent), computed_at)
         return outcomes
 

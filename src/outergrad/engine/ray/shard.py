@@ -1,8 +1,11 @@
 """A shard as an actor: empty until it is filled, and again after its process has died."""
 
+from collections.abc import Sequence
+
 from outergrad.arrays import Float32Array
 from outergrad.engine.ray.cluster import Reference, place, put
 from outergrad.engine.ray.protocol import PushReply, ShardState
+from outergrad.ps.partition import Span
 from outergrad.ps.rules import RuleConfig
 from outergrad.ps.shard import Shard
 from outergrad.ps.staleness import StalenessConfig
@@ -60,13 +63,15 @@ class ShardActor:
             self._published = (shard.version, [put(shard.values)])
         return self._published
 
-    def push(self, gradient: Float32Array, computed_at: int, start: int) -> PushReply | None:
-        """Apply an ascent direction for the entries from `start` on, or refuse it."""
+    def push(
+        self, gradient: Float32Array, computed_at: int, parts: Sequence[Span]
+    ) -> PushReply | None:
+        """Apply an ascent direction for the entries of `parts`, or refuse it."""
         shard = self._shard
         if shard is None:
             return None
         before = shard.version
-        outcome = shard.push(gradient, computed_at, self._rate, start)
+        outcome = shard.push(gradient, computed_at, self._rate, parts)
         return PushReply(outcome, before, shard.version)
 
     def state(self) -> ShardState | None:
