@@ -15,11 +15,13 @@ from outergrad.cli.options import (
     LexiconFile,
     LmText,
     Out,
+    RayAddress,
     Seed,
     Set,
     Test,
     Train,
     terminal,
+    with_ray,
 )
 from outergrad.errors import InputError
 
@@ -42,6 +44,7 @@ def _from_data(last: str) -> Callable[..., None]:
         config: ConfigFile = None,
         settings: Set = None,
         seed: Seed = None,
+        ray_address: RayAddress = None,
     ) -> None:
         from outergrad.recipes.run import Recipe
         from outergrad.recipes.settings import Inputs
@@ -49,7 +52,8 @@ def _from_data(last: str) -> Callable[..., None]:
         inputs = Inputs.of(
             train=train, test=test, lexicon=lexicon, dev=dev, lm=lm, lm_text=lm_text, init=init
         )
-        Recipe.begin(out, inputs, config, settings or [], seed, terminal()).through(last)
+        settings = with_ray(settings, ray_address)
+        Recipe.begin(out, inputs, config, settings, seed, terminal()).through(last)
 
     return command
 
@@ -89,11 +93,12 @@ def train(
     out: Out,
     criterion: Annotated[str, typer.Option(help="ce (frame error) or mmi (word error).")],
     settings: Set = None,
+    ray_address: RayAddress = None,
 ) -> None:
     """Train the DNN: --criterion ce, then --criterion mmi."""
     if criterion not in ("ce", "mmi"):
         raise InputError(f"--criterion {criterion}: choose ce or mmi")
-    _resume(out, settings).through(criterion)
+    _resume(out, with_ray(settings, ray_address)).through(criterion)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from outergrad.arrays import Float32Array
@@ -31,8 +31,7 @@ class ShardClient:
 
     def versions(self) -> tuple[int, ...]:
         """Version of each shard now."""
-        shards = range(self._partition.num_shards)
-        return tuple(self._ask("version", shards, _as_it_is))
+        return tuple(self._ask("version", range(self._partition.num_shards)))
 
     def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
         """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n].
@@ -43,20 +42,32 @@ class ShardClient:
         Raises:
             RunError: a shard has been missing for too long.
         """
-        pieces = {p.shard: p for p in self._partition.pieces(parts or self._partition.whole)}
-        others = [k for k in range(self._partition.num_shards) if k not in pieces]
-        versions = dict(zip(others, self._ask("version", others, _as_it_is), strict=True))
-        found = self._ask("pull", list(pieces), _fetched)
-        for piece, (version, values) in zip(pieces.values(), found, strict=True):
+        pieces = self._partition.pieces(parts or self._partition.whole)
+        holders = [piece.shard for piece in pieces]
+        others = [k for k in range(self._partition.num_shards) if k not in holders]
+        versions = dict(zip(others, self._ask("version", others), strict=True))
+        found, values = self._published(holders)
+        for piece, version, array in zip(pieces, found, values, strict=True):
             first = self._partition.bounds[piece.shard]
             for span in piece.spans:
-                out[first + span.start : first + span.stop] = values[span.start : span.stop]
+                out[first + span.start : first + span.stop] = array[span.start : span.stop]
             versions[piece.shard] = version
         return tuple(versions[k] for k in range(self._partition.num_shards))
 
+    def _published(self, shards: Sequence[int]) -> tuple[list[int], list[Float32Array]]:
+        """Versions of shards and their parameters, in the memory that this node shares."""
+        while True:
+            published = self._ask("pull", shards)
+            values = answers([references[0] for _, references in published])
+            lost = [k for k, array in zip(shards, values, strict=True) if array is None]
+            if not lost:
+                return [version for version, _ in published], values
+            # What a shard has published goes with it.
+            self._missing(lost)
+
     def states(self) -> list[Any]:
         """`ShardState` of each shard."""
-        return self._ask("state", range(self._partition.num_shards), _as_it_is)
+        return self._ask("state", range(self._partition.num_shards))
 
     def push(
         self, gradient: Float32Array, computed_at: Sequence[float], parts: Selection
@@ -83,15 +94,14 @@ class ShardClient:
             self._missing(lost)
         return found
 
-    def _ask(self, method: str, shards: Sequence[int], finish: Callable[[Any], Any]) -> list[Any]:
+    def _ask(self, method: str, shards: Sequence[int]) -> list[Any]:
         """Answers of some shards; those that have none are asked again until they have."""
         found: dict[int, Any] = {}
         waiting = list(shards)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             asked = [getattr(self._shards[index], method).remote() for index in waiting]
-            for index, answer in zip(waiting, answers(asked), strict=True):
-                found[index] = None if answer is None else _survived(finish, answer)
+            found.update(zip(waiting, answers(asked), strict=True))
             waiting = [index for index in waiting if found[index] is None]
             if not waiting:
                 return [found[index] for index in shards]
@@ -104,26 +114,16 @@ class ShardClient:
             threading.Event().wait(RETRY_SECONDS)
 
 
-def _as_it_is(answer: Any) -> Any:
-    return answer
-
-
-def _fetched(answer: tuple[int, list[Reference]]) -> tuple[int, Float32Array]:
-    version, references = answer
-    return version, get(references)[0]
-
-
-def _survived(finish: Callable[[Any], Any], answer: Any) -> Any:
+def answers(references: Sequence[Reference]) -> list[Any]:
+    """Values of references, None for those whose actor has died."""
     try:
-        return finish(answer)
+        return get(references)
+    except GONE:
+        return [_answer(reference) for reference in references]
+
+
+def _answer(reference: Reference) -> Any:
+    try:
+        return get([reference])[0]
     except GONE:
         return None
-
-
-def answers(references: Sequence[Reference]) -> Iterator[Any]:
-    """Values of references in order, None for those whose actor has died."""
-    for reference in references:
-        try:
-            yield get([reference])[0]
-        except GONE:
-            yield None

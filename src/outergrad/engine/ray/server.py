@@ -70,15 +70,9 @@ class RemoteServer:
         self._settled = False
         self.restored: list[Restored] = []
         """Shards restored since somebody looked here."""
+        pieces = [self._piece(index, version) for index, version in enumerate(self._known)]
         # One that dies over this will be missed, and filled then.
-        list(
-            answers(
-                [
-                    handle.fill.remote(self._piece(index, self._known[index]), False)
-                    for index, handle in enumerate(shards)
-                ]
-            )
-        )
+        answers([s.fill.remote(piece, False) for s, piece in zip(shards, pieces, strict=True)])
 
     def _piece(self, index: int, version: int) -> ShardState:
         """What shard `index` is filled with: its part of the last copy, as `version`."""
@@ -208,7 +202,7 @@ class RemoteServer:
             if reference in ready:
                 del self._filling[index]
                 # None: not yet back, or dead again; whoever misses it will say so.
-                if next(answers([reference])):
+                if answers([reference])[0]:
                     self._restored(index, version)
 
     def _restored(self, index: int, version: int) -> None:
