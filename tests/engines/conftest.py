@@ -19,14 +19,10 @@ def _one_cluster_per_module(request):
 @pytest.fixture(scope="module")
 def ray_cluster():
     """A Ray cluster of one node that this process is connected to."""
-    ray = pytest.importorskip("ray", reason="ray is not installed (extra `ray`)")
-    ray.init(
-        address="local",
-        num_cpus=8,
-        object_store_memory=200_000_000,
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,
-    )
+    pytest.importorskip("ray", reason="ray is not installed (extra `ray`)")
+    from outergrad.engine.ray.cluster import Cluster
+    from outergrad.engine.ray.config import RayConfig
+
+    cluster = Cluster(RayConfig(), cpus=8, store_bytes=200_000_000)
     yield
-    ray.shutdown()
+    cluster.close()

@@ -17,6 +17,7 @@ import sabotage  # noqa: E402, F401  (found by workers on this path)
 from ray.cluster_utils import Cluster  # noqa: E402
 
 from outergrad.engine.events import Evaluated, Notice  # noqa: E402
+from outergrad.engine.ray.cluster import patiently  # noqa: E402
 from outergrad.engine.ray.config import RayConfig  # noqa: E402
 from outergrad.engine.ray.engine import RayEngine  # noqa: E402
 from outergrad.engine.ray.memory import ClusterMemory  # noqa: E402
@@ -38,8 +39,8 @@ NODE = {"num_cpus": 4, "object_store_memory": 100_000_000, "include_dashboard": 
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes on this machine; this process is connected to the first."""
-    nodes = Cluster(initialize_head=True, head_node_args=NODE)
-    nodes.add_node(**NODE)
+    nodes = patiently(lambda: Cluster(initialize_head=True, head_node_args=NODE))
+    patiently(lambda: nodes.add_node(**NODE))
     ray.init(address=nodes.address, log_to_driver=False, configure_logging=False)
     yield nodes
     ray.shutdown()
@@ -136,7 +137,7 @@ def test_a_killed_shard_comes_back_as_of_the_last_snapshot(tmp_path, cluster, me
 
 def test_a_killed_node_is_survived(cluster):
     """Its workers and shards move to the nodes that are left."""
-    doomed = cluster.add_node(**NODE)
+    doomed = cluster.add_node(**NODE, wait=True)
     config = AsyncConfig(
         replicas=2,
         decoders=2,

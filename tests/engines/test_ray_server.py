@@ -8,6 +8,8 @@ import pytest
 
 ray = pytest.importorskip("ray", reason="ray is not installed (extra `ray`)")
 
+from outergrad.cli.options import with_ray  # noqa: E402
+from outergrad.config import build, parse_overrides  # noqa: E402
 from outergrad.engine.memory import PrivateMemory  # noqa: E402
 from outergrad.engine.ray.config import RayConfig  # noqa: E402
 from outergrad.engine.ray.memory import ClusterMemory  # noqa: E402
@@ -16,6 +18,7 @@ from outergrad.ps.partition import Partition, Selection, Span  # noqa: E402
 from outergrad.ps.rules import RuleConfig  # noqa: E402
 from outergrad.ps.server import ServerState  # noqa: E402
 from outergrad.ps.shard import PushOutcome  # noqa: E402
+from outergrad.recipes.settings import RunConfig  # noqa: E402
 from outergrad.workers.config import AsyncConfig  # noqa: E402
 
 SIZE, SHARDS = 1000, 3
@@ -133,3 +136,11 @@ def test_an_address_without_a_cluster_is_named(monkeypatch):
     memory = ClusterMemory(PARTITION, CONFIG, RayConfig(address="10.0.0.1:6379"))
     with pytest.raises(InputError, match=r"no Ray cluster at 10\.0\.0\.1:6379: could not connect"):
         memory.serve(start(np.random.default_rng(4)), PARTITION, CONFIG)
+
+
+def test_the_address_on_the_command_line_chooses_engine_and_cluster():
+    settings = with_ray(["seed=3"], "10.0.0.1:6379")
+    config = build(RunConfig, parse_overrides(settings), "--set")
+    assert (config.engine, config.ray.address) == ("ray", "10.0.0.1:6379")
+    assert config.seed == 3
+    assert build(RunConfig, parse_overrides(with_ray(None, None)), "--set") == RunConfig()

@@ -1,7 +1,8 @@
 """The only file that imports Ray: connecting, actors, references, and how they fail."""
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -25,6 +26,8 @@ GONE = (
 )
 """What `get` raises when the process or the node behind a reference has died."""
 
+ATTEMPTS = 3
+"""At starting a node."""
 MIN_OBJECT_STORE = 100_000_000
 """Bytes; Ray refuses less than 75 MiB."""
 
@@ -46,22 +49,24 @@ class Cluster:
         self._ours = not ray.is_initialized()
         if not self._ours:
             return
-        quiet = {"log_to_driver": False, "configure_logging": False}
-        try:
-            if config.address:
-                ray.init(address=config.address, **quiet)
-                return
+        options: dict[str, Any] = {"address": config.address}
+        if not config.address:
             # A cluster of ours, on this machine, reports to nobody.
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            wanted = config.object_store_mb * 10**6 or max(MIN_OBJECT_STORE, store_bytes)
-            ray.init(
-                address="local",
-                num_cpus=max(1, int(-(-cpus // 1))),
-                object_store_memory=wanted,
-                include_dashboard=False,
-                **quiet,
+            options = {
+                "address": "local",
+                "num_cpus": max(1, math.ceil(cpus)),
+                "object_store_memory": config.object_store_mb * 10**6
+                or max(MIN_OBJECT_STORE, store_bytes),
+                "include_dashboard": False,
+            }
+        try:
+            patiently(
+                lambda: ray.init(**options, log_to_driver=False, configure_logging=False),
+                attempts=1 if config.address else ATTEMPTS,
             )
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:
+            # Ray raises all sorts, down to plain Exception.
             place = f"at {config.address}" if config.address else "on this machine"
             raise InputError(f"no Ray cluster {place}: {error}") from error
 
@@ -91,6 +96,16 @@ class Cluster:
             "scheduling_strategy": "SPREAD",
         }
         return ray.remote(kind).options(**options).remote(*arguments)
+
+
+def patiently(start: Callable[[], Any], attempts: int = ATTEMPTS) -> Any:
+    """`start()`, which starts a node: on a busy machine Ray's own 30 s may not be enough."""
+    for _ in range(attempts - 1):
+        try:
+            return start()
+        except Exception:
+            ray.shutdown()
+    return start()
 
 
 def put(value: Any) -> Reference:
