@@ -16,8 +16,18 @@ def _one_cluster_per_module(request):
         request.getfixturevalue("ray_cluster")
 
 
+@pytest.fixture(scope="session")
+def ray_settings():
+    """Read by Ray's processes when they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Otherwise actors give way to all other tests, and time limits say nothing.
+        patch.setenv("RAY_worker_niceness", "0")
+        yield
+
+
 @pytest.fixture(scope="module")
-def ray_cluster():
+def ray_cluster(ray_settings):
     """A Ray cluster of one node that this process is connected to."""
     pytest.importorskip("ray", reason="ray is not installed (extra `ray`)")
     from outergrad.engine.ray.cluster import Cluster

@@ -37,7 +37,7 @@ NODE = {"num_cpus": 4, "object_store_memory": 100_000_000, "include_dashboard": 
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(ray_settings):
     """Two nodes on this machine; this process is connected to the first."""
     nodes = patiently(lambda: Cluster(initialize_head=True, head_node_args=NODE))
     patiently(lambda: nodes.add_node(**NODE))
