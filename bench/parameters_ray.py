@@ -138,10 +138,12 @@ def measure(budget: str, decoders: int, cluster: Cluster, **limits: Any) -> None
 def main() -> None:
     # Nodes and actors are processes of their own: they find modules where this one does.
     paths = [str(Path(__file__).parent), *filter(None, sys.path)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Otherwise actors, those of both servers, give way to whatever else runs on the machine.
-    os.environ["RAY_worker_niceness"] = "0"
+    os.environ |= {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Otherwise actors, those of both servers, give way to whatever else runs here.
+        "RAY_worker_niceness": "0",
+    }
     cluster = Cluster()
     try:
         for node in range(NODES):
