@@ -7,6 +7,7 @@ import pytest
 NAMES = (
     "serial",
     "local",
+    "simulated",
     "ray",
 )
 NEEDS = {"ray": "ray"}

@@ -1,6 +1,6 @@
 """Where the parameters of a run are kept, behind one seam for all engines."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,8 +20,13 @@ class Server(Protocol):
         """Per shard: updates applied, as far as is known here."""
         ...
 
-    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
-        """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n].
+    def pull(
+        self,
+        out: Float32Array,
+        parts: Selection | None = None,
+        shards: Collection[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Copy what `shards` hold of `parts` (defaults: all) to their places in `out` float32 [n].
 
         Returns:
             Version of each shard.
@@ -34,6 +39,7 @@ class Server(Protocol):
         computed_at: Sequence[int],
         rate: float,
         parts: Selection | None = None,
+        shards: Collection[int] | None = None,
     ) -> tuple[PushOutcome, ...]:
         """Hand each shard its part of an ascent direction; returns what they did with it."""
         ...

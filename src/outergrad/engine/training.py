@@ -1,5 +1,6 @@
 """Asynchronous training, on any engine."""
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -34,7 +35,7 @@ def train(
         config: who there is and how they exchange parameters.
         engine: by name (see `EngineName`), or made by `make_engine` with settings of its own.
         listener: is told how the run is doing.
-        records: gets the kinds "outer", "push", "evaluation" and "restart".
+        records: gets the kinds "outer", "push", "evaluation", "gap" and "restart".
         snapshots: directory for snapshots; also written on Ctrl-C.
         resume: go on from the newest complete snapshot there, if any.
         clock: monotonic seconds; the engine's own, which is also its workers', by default.
@@ -53,19 +54,20 @@ def train(
             f"the model has {program.parameters.size}"
         )
     machine = make_engine(engine) if isinstance(engine, str) else engine
-    clock = clock or machine.now
-    start = clock()
+    now = clock or machine.now
+    start = now()
     memory = machine.memory(program, config)
     with closing(memory), Interrupt() as interrupt:
         session = Session(
             program,
             config,
             memory,
-            lambda: clock() - start,
+            lambda: now() - start,
             listener=listener,
             records=records,
             store=None if snapshots is None else SnapshotStore(snapshots),
             interrupt=interrupt,
+            watch=time.monotonic if clock is None else None,
         )
         if resume and session.resume():
             session.notice(f"resumed after {session.coordinator.updates} updates")

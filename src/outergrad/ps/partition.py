@@ -150,7 +150,7 @@ class Partition:
     @property
     def whole(self) -> Selection:
         """All parameters."""
-        return Selection((Span(0, self.num_parameters),))
+        return _whole(self.num_parameters)
 
     def shard(self, index: int) -> Span:
         """What shard `index` holds."""
@@ -174,6 +174,11 @@ class Partition:
             InputError: parameters are selected that there are none of.
         """
         return _pieces(self, selection)
+
+
+@functools.lru_cache(maxsize=64)
+def _whole(size: int) -> Selection:
+    return Selection((Span(0, size),))
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,6 +1,6 @@
 """All shards of a parameter vector together, for engines that keep them in one process."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,15 +110,27 @@ class ParameterServer:
     @property
     def versions(self) -> tuple[int, ...]:
         """Per shard: updates applied."""
-        return tuple(shard.version for shard in self.shards)
+        return tuple([shard.version for shard in self.shards])
 
-    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+    def pull(
+        self,
+        out: Float32Array,
+        parts: Selection | None = None,
+        shards: Collection[int] | None = None,
+    ) -> tuple[int, ...]:
         """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n].
 
+        Args:
+            out: float32 [n].
+            parts: which parameters.
+            shards: only what these of the shards have of them; by default all shards.
+
         Returns:
-            Version per shard; of shards that hold nothing of `parts` the present one.
+            Version per shard now, whether or not anything of it was copied.
         """
         for piece in self.partition.pieces(parts or self.partition.whole):
+            if shards is not None and piece.shard not in shards:
+                continue
             first = self.partition.bounds[piece.shard]
             for span in piece.spans:
                 place = slice(first + span.start, first + span.stop)
@@ -131,6 +143,7 @@ class ParameterServer:
         computed_at: Sequence[int],
         rate: float,
         parts: Selection | None = None,
+        shards: Collection[int] | None = None,
     ) -> tuple[PushOutcome, ...]:
         """Hand each shard its part of an ascent direction.
 
@@ -139,6 +152,7 @@ class ParameterServer:
             computed_at: per shard: version that the gradient was computed at.
             rate: learning rate.
             parts: which parameters the gradient is for; all by default.
+            shards: only these of the shards get their part; by default all.
 
         Returns:
             What each touched shard did with it, in order.
@@ -154,6 +168,7 @@ class ParameterServer:
                 piece.spans,
             )
             for piece in self.partition.pieces(parts)
+            if shards is None or piece.shard in shards
         )
 
     def values(self) -> Float32Array:

@@ -1,5 +1,6 @@
 """One shard of the parameter server: pure state, `pull` and `push`."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -185,7 +186,7 @@ class Shard:
         for block, place in _blocks(parts):
             piece = gradient[place]
             # No nan or inf survives a sum of squares. Not np.dot: BLAS would start threads.
-            if not np.isfinite(np.einsum("i,i->", piece, piece)):
+            if not math.isfinite(np.einsum("i,i->", piece, piece)):
                 return False
             if self._compensation is not None and then is not None:
                 piece = self._compensation.apply(piece, self._buffers[now, block], then[block])
@@ -206,9 +207,11 @@ def _gaps(parts: Sequence[Span], size: int) -> Iterator[slice]:
     """What lies before, between and after `parts` of a slice of `size` entries."""
     begin = 0
     for part in parts:
-        yield slice(begin, part.start)
+        if begin < part.start:
+            yield slice(begin, part.start)
         begin = part.stop
-    yield slice(begin, size)
+    if begin < size:
+        yield slice(begin, size)
 
 
 def _blocks(parts: Sequence[Span]) -> Iterator[tuple[slice, slice]]:

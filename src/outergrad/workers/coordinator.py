@@ -71,6 +71,10 @@ class Coordinator:
                 return assignment
         return self._overdue(decoder, now) or Signal.LATER
 
+    def is_decoding(self, visit: int) -> bool:
+        """Whether a visit is with a decoder that has not brought its result."""
+        return self._decoding.holds(visit)
+
     def _overdue(self, decoder: int, now: float) -> Assignment | None:
         """An utterance that some decoder has held too long, of whichever replica."""
         if not self._config.backup_seconds:
@@ -95,6 +99,14 @@ class Coordinator:
             self.visits.complete(visit)
         else:
             self._queues[outcome.assignment.replica].append(outcome)
+        return True
+
+    def gap_measured(self, per_frame: float) -> bool:
+        """A gap was measured; True when the learning rate was lowered because of it."""
+        gap = self._config.gap
+        if gap.reaction != "lower-rate" or abs(per_frame) <= gap.limit:
+            return False
+        self.schedule.lower(gap.factor)
         return True
 
     def decoder_lost(self, decoder: int) -> Assignment | None:

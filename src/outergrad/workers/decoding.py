@@ -32,6 +32,10 @@ class Decoding:
         """Visits of a replica that are being decoded."""
         return self._counts[replica]
 
+    def holds(self, visit: int) -> bool:
+        """Whether a visit is being decoded."""
+        return visit in self._held
+
     def hand(self, decoder: int, assignment: Assignment, now: float) -> None:
         """A decoder starts on a new visit."""
         self._held[assignment.visit] = _Held(assignment, now, {decoder})

@@ -2,12 +2,13 @@
 
 import itertools
 import os
+import threading
 import time
 import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from outergrad.arrays import Float32Array
+from outergrad.arrays import Float32Array, Int64Array
 from outergrad.engine.local.memory import MAILBOXES, SharedMemory
 from outergrad.engine.local.protocol import Failed, Plain, PushReady, Role, Start
 from outergrad.errors import InputError
@@ -16,6 +17,9 @@ from outergrad.workers.decoder import Decoder
 from outergrad.workers.evaluator import Evaluator
 from outergrad.workers.messages import Evaluation, Outcome, PushNote
 from outergrad.workers.replica import Replica
+
+BEAT_SECONDS = 0.5
+"""Time between signs of life."""
 
 
 def main(connection_file: int, memory_file: int) -> None:
@@ -33,8 +37,10 @@ def _work(connection: "Connection[Any, Any]", memory_file: int) -> None:
     start: Start = connection.recv()
     building = True
     try:
+        memory = SharedMemory(start.plan, memory_file)
+        threading.Thread(target=_beat, args=(memory.beats, start.beat), daemon=True).start()
         source = start.factory.build()
-        role = _role(start, source, SharedMemory(start.plan, memory_file), _Link(connection))
+        role = _role(start, source, memory, _Link(connection))
         connection.send(Plain.READY)
         building = False
         role.run()
@@ -44,6 +50,13 @@ def _work(connection: "Connection[Any, Any]", memory_file: int) -> None:
         text = "".join(traceback.format_exception(error))
         summary = traceback.format_exception_only(error)[0].strip()
         connection.send(Failed(text, summary, building, isinstance(error, InputError)))
+
+
+def _beat(beats: Int64Array, place: int) -> None:
+    """Show that this process gets to run, however long its work takes."""
+    while True:
+        beats[place] += 1
+        time.sleep(BEAT_SECONDS)
 
 
 def _role(
@@ -57,8 +70,10 @@ def _role(
 
     match start.role:
         case Role.DECODER:
-            trained, fetch = start.plan.trained, config.fetch
-            return Decoder(start.index, size, trained, source, fetch, memory, link, link, clock)
+            trained, fetch, gap = start.plan.trained, config.fetch, config.gap
+            return Decoder(
+                start.index, size, trained, source, fetch, memory, link, link, clock, gap
+            )
         case Role.REPLICA:
             client = _MailboxClient(start.index, memory, link)
             trained = start.plan.trained

@@ -40,6 +40,8 @@ class MemoryPlan:
     """Number of replicas."""
     trained: Selection
     """Parameters that replicas push."""
+    workers: int = 0
+    """Number of worker processes."""
 
     @property
     def num_bytes(self) -> int:
@@ -50,7 +52,8 @@ class MemoryPlan:
 
     @property
     def _header_bytes(self) -> int:
-        return -(-2 * 8 * self.partition.num_shards // mmap.PAGESIZE) * mmap.PAGESIZE
+        entries = 2 * self.partition.num_shards + self.workers
+        return -(-8 * entries // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
 class SharedMemory:
@@ -66,8 +69,8 @@ class SharedMemory:
         self.plan = plan
         self._map = mmap.mmap(self.file, plan.num_bytes)
         count, size = plan.partition.num_shards, plan.partition.num_parameters
-        header: Int64Array = np.frombuffer(self._map, np.int64, 2 * count)
-        self._begun, self._published = header[:count], header[count:]
+        header: Int64Array = np.frombuffer(self._map, np.int64, 2 * count + plan.workers)
+        self._begun, self._published, self.beats = np.split(header, (count, 2 * count))
         vectors = np.frombuffer(self._map, np.float32, offset=plan._header_bytes)
         shards, self.frozen, mailboxes = np.split(vectors, (2 * size, 3 * size))
         bounds = [2 * bound for bound in plan.partition.bounds[1:-1]]

@@ -2,14 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from outergrad.arrays import Float32Array
 from outergrad.engine.ray.cluster import GONE, Handle, Reference, get
 from outergrad.engine.ray.protocol import PushReply
 from outergrad.errors import RunError
-from outergrad.ps.partition import Partition, Selection
+from outergrad.ps.partition import Partition, Piece, Selection
 
 RETRY_SECONDS = 0.2
 """Between questions to a shard that does not answer."""
@@ -33,8 +33,13 @@ class ShardClient:
         """Version of each shard now."""
         return tuple(self._ask("version", range(self._partition.num_shards)))
 
-    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
-        """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n].
+    def pull(
+        self,
+        out: Float32Array,
+        parts: Selection | None = None,
+        shards: Collection[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Copy what `shards` hold of `parts` (defaults: all) to their places in `out` float32 [n].
 
         Returns:
             Version of each shard, not older than the call.
@@ -42,7 +47,7 @@ class ShardClient:
         Raises:
             RunError: a shard has been missing for too long.
         """
-        pieces = self._partition.pieces(parts or self._partition.whole)
+        pieces = self._pieces(parts or self._partition.whole, shards)
         holders = [piece.shard for piece in pieces]
         others = [k for k in range(self._partition.num_shards) if k not in holders]
         versions = dict(zip(others, self._ask("version", others), strict=True))
@@ -65,12 +70,20 @@ class ShardClient:
             # What a shard has published goes with it.
             self._missing(lost)
 
+    def _pieces(self, parts: Selection, shards: Collection[int] | None) -> list[Piece]:
+        pieces = self._partition.pieces(parts)
+        return [piece for piece in pieces if shards is None or piece.shard in shards]
+
     def states(self) -> list[Any]:
         """`ShardState` of each shard."""
         return self._ask("state", range(self._partition.num_shards))
 
     def push(
-        self, gradient: Float32Array, computed_at: Sequence[float], parts: Selection
+        self,
+        gradient: Float32Array,
+        computed_at: Sequence[float],
+        parts: Selection,
+        shards: Collection[int] | None = None,
     ) -> dict[int, Reference]:
         """Send an ascent direction float32 [size of parts]; returns the replies to come, by shard.
 
@@ -78,7 +91,7 @@ class ShardClient:
         might apply it twice.
         """
         replies = {}
-        for piece in self._partition.pieces(parts):
+        for piece in self._pieces(parts, shards):
             replies[piece.shard] = self._shards[piece.shard].push.remote(
                 gradient[piece.within.start : piece.within.stop],
                 int(computed_at[piece.shard]),

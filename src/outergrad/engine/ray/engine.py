@@ -122,7 +122,7 @@ class _Run:
                 worker.waiting = True
             case Pushed(note, replies):
                 outcomes, versions = self._server.heard(replies, note.inner.versions)
-                session.pushed(note, outcomes, versions)
+                session.heard(note, outcomes, versions)
                 self._deaths.pop(worker.name, None)
             case Outcome():
                 session.decoded(message)

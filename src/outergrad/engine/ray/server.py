@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -95,9 +95,14 @@ class RemoteServer:
         """Per shard: updates that the coordinator has heard of."""
         return tuple(self._known)
 
-    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
-        """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n]."""
-        return self._client.pull(out, parts)
+    def pull(
+        self,
+        out: Float32Array,
+        parts: Selection | None = None,
+        shards: Collection[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Copy what `shards` hold of `parts` (defaults: all) to their places in `out` float32 [n]."""
+        return self._client.pull(out, parts, shards)
 
     def push(
         self,
@@ -105,10 +110,12 @@ class RemoteServer:
         computed_at: Sequence[int],
         rate: float,
         parts: Selection | None = None,
+        shards: Collection[int] | None = None,
     ) -> tuple[PushOutcome, ...]:
         """Hand each shard its part of an ascent direction; replicas do it by themselves."""
         self.set_rate(rate)
-        sent = self._client.push(gradient, computed_at, parts or self._plan.partition.whole)
+        parts = parts or self._plan.partition.whole
+        sent = self._client.push(gradient, computed_at, parts, shards)
         outcomes, _ = self.heard(self._client.replies(sent), computed_at)
         return outcomes
 
