@@ -101,7 +101,7 @@ class RemoteServer:
         parts: Selection | None = None,
         shards: Collection[int] | None = None,
     ) -> tuple[int, ...]:
-        """Copy what `shards` hold of `parts` (defaults: all) to their places in `out` float32 [n]."""
+        """Copy what `shards` hold of `parts` (defaults: all) to its place in `out` float32 [n]."""
         return self._client.pull(out, parts, shards)
 
     def push(
