@@ -15,11 +15,13 @@ from outergrad.cli.options import (
     LexiconFile,
     LmText,
     Out,
+    RayAddress,
     Seed,
     Set,
     Test,
     Train,
     terminal,
+    with_ray,
 )
 from outergrad.errors import InputError
 
@@ -43,6 +45,7 @@ def _from_data(last: str) -> Callable[..., None]:
         config: ConfigFile = None,
         settings: Set = None,
         seed: Seed = None,
+        ray_address: RayAddress = None,
     ) -> None:
         from outergrad.recipes.run import Recipe
         from outergrad.recipes.settings import Inputs
@@ -50,7 +53,8 @@ def _from_data(last: str) -> Callable[..., None]:
         inputs = Inputs.of(
             train=train, test=test, lexicon=lexicon, dev=dev, lm=lm, lm_text=lm_text, init=init
         )
-        Recipe.begin(out, inputs, config, settings or [], seed, terminal()).through(last)
+        settings = with_ray(settings, ray_address)
+        Recipe.begin(out, inputs, config, settings, seed, terminal()).through(last)
 
     return command
 
@@ -92,6 +96,7 @@ def train(
         str, typer.Option(help="ce (frame error), or mmi, bmmi, smbr, mpe (word error).")
     ],
     settings: Set = None,
+    ray_address: RayAddress = None,
 ) -> None:
     """Train the DNN: --criterion ce, then a sequence criterion, which the run then has."""
     from outergrad.criteria.config import Kind
@@ -100,7 +105,7 @@ def train(
     if criterion != "ce" and criterion not in kinds:
         raise InputError(f"--criterion {criterion}: choose ce, {', '.join(kinds)}")
     kind = None if criterion == "ce" else Kind(criterion)
-    _resume(out, settings, kind).through(criterion)
+    _resume(out, with_ray(settings, ray_address), kind).through(criterion)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from outergrad.corpus import CheckConfig
 from outergrad.criteria.config import Kind
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.engine.engines import EngineName
+from outergrad.engine.ray.config import RayConfig
 from outergrad.engine.simulated.config import SimulatedConfig
 from outergrad.errors import InputError
 from outergrad.features.frontend import FilterbankConfig, MfccConfig
@@ -176,6 +177,8 @@ class RunConfig:
     simulated: virtual time, the same bits every time. ray: actors on a cluster."""
     simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
     """Costs of work and messages in engine `simulated`."""
+    ray: RayConfig = field(default_factory=RayConfig)
+    """The cluster of engine ray."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
