@@ -15,6 +15,7 @@ from outergrad.progress import Progress
 from outergrad.recipes.ce import run_ce
 from outergrad.recipes.decode import GMM_SYSTEMS, Scorer, dnn_scorer, gmm_scorer, run_decode
 from outergrad.recipes.models import Bootstrapped, Graphs, run_bootstrap, run_graph
+from outergrad.recipes.package import acoustic_model_in, best_system, package
 from outergrad.recipes.prepare import Prepared, prepare
 from outergrad.recipes.score import word_error_table
 from outergrad.recipes.sequence import run_sequence
@@ -156,7 +157,7 @@ class Recipe:
         depends = {
             "bootstrap": done["bootstrap"].digest,
             "config": [self.config.dnn, self.config.ce],
-            "init": fingerprint(Path(init)) if init is not None else None,
+            "init": fingerprint(acoustic_model_in(Path(init))) if init is not None else None,
             "seed": self.config.seed,
         }
         return self._run(
@@ -260,6 +261,7 @@ class Recipe:
         }
         write_json(path / "results.json", results)
         report = write_report(path)
+        model = package(path, best_system(path, DNN_SYSTEMS), self.config, results)
         self.progress.show(wer_table(results))
-        self.progress.note(f"results: {path / 'results.json'}\nreport:  {report}")
+        self.progress.note(f"results: {path / 'results.json'}\nreport:  {report}\nmodel:   {model}")
         return results
