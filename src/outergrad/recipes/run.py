@@ -19,7 +19,7 @@ from outergrad.recipes.package import acoustic_model_in, best_system, package
 from outergrad.recipes.prepare import Prepared, prepare
 from outergrad.recipes.score import word_error_table
 from outergrad.recipes.sequence import run_sequence
-from outergrad.recipes.settings import Inputs, RunConfig
+from outergrad.recipes.settings import Inputs, RunConfig, read_config
 from outergrad.recipes.stages import RunDirectory, Stamp, fingerprint, write_json
 from outergrad.report.page import write_report
 from outergrad.report.tables import wer_table
@@ -63,13 +63,7 @@ class Recipe:
         Raises:
             InputError: a wrong setting, or the directory cannot be written.
         """
-        table = read_toml(config) if config is not None else {}
-        # The file is checked alone first, so that an error names the right culprit.
-        build(RunConfig, table, str(config))
-        table = merge(table, parse_overrides(settings))
-        if seed is not None:
-            table["seed"] = seed
-        return cls(path, inputs, build(RunConfig, table, "--set"), progress).remembered()
+        return cls(path, inputs, read_config(config, settings, seed), progress).remembered()
 
     @classmethod
     def resume(cls, path: Path, settings: Sequence[str], progress: Progress) -> Self:

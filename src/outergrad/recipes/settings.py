@@ -1,10 +1,12 @@
 """All settings of a run and its inputs: what a stage depends on is named here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, Self
 
 from outergrad.bootstrap.config import BootstrapConfig
+from outergrad.config import build, merge, parse_overrides, read_toml
 from outergrad.corpus import CheckConfig
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.errors import InputError
@@ -162,3 +164,20 @@ class RunConfig:
     """Test."""
     score: ScoreConfig = field(default_factory=ScoreConfig)
     """Word errors."""
+
+
+def read_config(
+    path: Path | None, settings: Sequence[str] = (), seed: int | None = None
+) -> RunConfig:
+    """Defaults ← file ← `section.key=value` settings ← seed.
+
+    Raises:
+        InputError: a wrong key or value; says where.
+    """
+    table = read_toml(path) if path is not None else {}
+    # The file is checked alone first, so that an error names the right culprit.
+    build(RunConfig, table, str(path))
+    table = merge(table, parse_overrides(settings))
+    if seed is not None:
+        table["seed"] = seed
+    return build(RunConfig, table, "--set")
