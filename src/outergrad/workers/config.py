@@ -53,6 +53,10 @@ class ScheduleConfig:
     """Improvement that counts, as a part of the size of the best criterion so far."""
     max_decays: int = 2
     """A further plateau after so many decays stops the run."""
+    select: Literal["wer", "criterion"] = "wer"
+    """What says which parameters are kept: held-out word errors, the criterion breaking ties, or
+    the other way round. Late in training the criterion of held-out data often gets worse (surer
+    of what it gets wrong) while word errors still fall."""
     evaluate_every: int = 0
     """Server updates between evaluations; 0: one at the end of each epoch."""
     divergence: float = 1.0

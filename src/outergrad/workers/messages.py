@@ -130,10 +130,14 @@ class HeldOut:
     """Frames whose best pdf is not the aligned one, in %."""
 
     @property
+    def errors(self) -> int:
+        """Word errors of all three kinds."""
+        return self.substitutions + self.insertions + self.deletions
+
+    @property
     def wer(self) -> float:
         """Word error rate in %; nan without words."""
-        errors = self.substitutions + self.insertions + self.deletions
-        return 100.0 * errors / self.words if self.words else float("nan")
+        return 100.0 * self.errors / self.words if self.words else float("nan")
 
 
 @dataclass(frozen=True, slots=True)

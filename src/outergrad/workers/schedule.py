@@ -1,4 +1,4 @@
-"""Learning rate and stop rules, decided by the held-out criterion."""
+"""Learning rate, stop rules and the choice of parameters, decided by held-out data."""
 
 import math
 from collections.abc import Mapping
@@ -40,6 +40,7 @@ class Schedule:
         self.rate = config.rate
         self._start: HeldOut | None = None
         self._best = -math.inf
+        self._chosen = (-math.inf, -math.inf)
         self._reference = -math.inf
         self._flat = 0
         self._decays = 0
@@ -66,14 +67,21 @@ class Schedule:
                 )
             self._start = held_out
             self._best = self._reference = criterion
+            self._chosen = self._merit(held_out)
             return Judgement(Verdict.GO_ON, best=True)
         start = self._start.criterion
         floor = start - self._config.divergence * abs(start)
         if not math.isfinite(criterion) or criterion < floor:
             return Judgement(Verdict.DIVERGED, best=False)
-        best = criterion > self._best
+        best = self._merit(held_out) > self._chosen
+        self._chosen = max(self._chosen, self._merit(held_out))
         self._best = max(self._best, criterion)
         return Judgement(self._plateau(criterion), best, self._warn(held_out, self._start))
+
+    def _merit(self, held_out: HeldOut) -> tuple[float, float]:
+        """What parameters are chosen by, larger is better; the second part breaks ties."""
+        merit = (-float(held_out.errors), held_out.criterion)
+        return merit if self._config.select == "wer" else merit[::-1]
 
     def _plateau(self, criterion: float) -> Verdict:
         needed = self._reference + self._config.min_improvement * abs(self._reference)
@@ -132,6 +140,7 @@ class Schedule:
                 "words": start.words,
             },
             "best": None if start is None else self._best,
+            "chosen": None if start is None else list(self._chosen),
             "reference": None if start is None else self._reference,
             "flat": self._flat,
             "decays": self._decays,
@@ -145,5 +154,6 @@ class Schedule:
         if state["start"] is not None:
             self._start = HeldOut(**state["start"])
             self._best, self._reference = state["best"], state["reference"]
+            self._chosen = (state["chosen"][0], state["chosen"][1])
         self._flat, self._decays = state["flat"], state["decays"]
         self._retried, self._warned = state["retried"], state["warned"]
