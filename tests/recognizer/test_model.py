@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_the_old_model_and_nothing_else(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("outergrad.recognizer.model.write_arpa", full)
-    with pytest.raises(RunError, match="cannot write the model .* No space left on device"):
+    with pytest.raises(RunError, match=r"cannot write the model .* No space left on device"):
         made.save(copy, lm)
     assert sorted(copy.parent.iterdir()) == before
     Model.load(copy)

@@ -81,7 +81,8 @@ def _facts(report: dict[str, Any]) -> "RenderableType":
     for missing in report["missing_words"][:20]:
         near = ", ".join(missing["suggestions"])
         hint = f" (like {near}?)" if near else ""
-        table.add_row("missing word", Text(printable(f"{missing['word']} {missing['count']}×{hint}")))
+        text = f"{missing['word']} {missing['count']}×{hint}"
+        table.add_row("missing word", Text(printable(text)))
     more = len(report["missing_words"]) - 20
     if more > 0:
         table.add_row("", f"… and {more} more; --json lists all")

@@ -141,7 +141,7 @@ def spread_of(seconds: Iterable[float]) -> dict[str, float]:
 def _length(path: Path) -> float | None:
     try:
         info = soundfile.info(str(path))
-        return float(info.frames) / info.samplerate
+        return int(info.frames) / int(info.samplerate)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError):
         return None
 

@@ -63,7 +63,20 @@ class Recipe:
         Raises:
             InputError: a wrong setting, or the directory cannot be written.
         """
-        return cls(path, inputs, read_config(config, settings, seed), progress).remembered()
+        return cls.of(path, inputs, config, settings, seed, progress).remembered()
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        inputs: Inputs,
+        config: Path | None,
+        settings: Sequence[str],
+        seed: int | None,
+        progress: Progress,
+    ) -> Self:
+        """The same with nothing written."""
+        return cls(path, inputs, read_config(config, settings, seed), progress)
 
     @classmethod
     def resume(cls, path: Path, settings: Sequence[str], progress: Progress) -> Self:
@@ -99,12 +112,17 @@ class Recipe:
             What results.json holds; empty before stage score.
         """
         with self.directory.locked():
-            done: dict[str, Stamp] = {}
-            for stage in STAGES[: STAGES.index(last) + 1]:
-                done |= getattr(self, f"_{stage}")(done)
+            done = self.stamps(last)
             if last != "score":
                 return {}
             return self._results(done)
+
+    def stamps(self, last: str) -> dict[str, Stamp]:
+        """Do what is to be done up to stage `last`; the stamps of all stages."""
+        done: dict[str, Stamp] = {}
+        for stage in STAGES[: STAGES.index(last) + 1]:
+            done |= getattr(self, f"_{stage}")(done)
+        return done
 
     def _run(
         self, stage: str, depends: Mapping[str, Any], work: Callable[[Path], Mapping[str, Any]]
