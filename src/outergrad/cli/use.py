@@ -117,6 +117,32 @@ def align(
         _print_json(result)
 
 
+@app.command(rich_help_panel=PANEL)
+def export(
+    model: ModelFolder,
+    onnx: Annotated[
+        Path | None, typer.Option("--onnx", help="ONNX file to write: frames to acoustic scores.")
+    ] = None,
+    kaldi: Annotated[
+        Path | None, typer.Option("--kaldi", help="Folder for Kaldi's nnet1 text format.")
+    ] = None,
+) -> None:
+    """Write the network for other programs: ONNX, Kaldi."""
+    from outergrad.export.kaldi import write_kaldi
+    from outergrad.export.onnx import write_onnx
+    from outergrad.recognizer.model import Model
+
+    if onnx is None and kaldi is None:
+        raise InputError("say which format: --onnx FILE or --kaldi FOLDER")
+    loaded = Model.load(model)
+    if onnx is not None:
+        write_onnx(loaded, onnx)
+        print(f"wrote {onnx}", file=sys.stderr)
+    if kaldi is not None:
+        write_kaldi(loaded, kaldi)
+        print(f"wrote {kaldi}", file=sys.stderr)
+
+
 def _require(*paths: Path) -> None:
     for path in paths:
         if not path.exists():
