@@ -87,3 +87,28 @@ def _facts(report: dict[str, Any]) -> "RenderableType":
     if more > 0:
         table.add_row("", f"… and {more} more; --json lists all")
     return table
+
+
+@app.command(rich_help_panel=PANEL)
+def get(
+    corpus: Annotated[str, typer.Argument(help="an4, mini-librispeech or samromur.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the corpus. [default: the corpus's name]")
+    ] = None,
+    given: Annotated[
+        Path | None,
+        typer.Option("--from", help="Archive or unpacked folder on disk, instead of the network."),
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", help="Checksum that the archive must have.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what there is as JSON.")] = False,
+) -> None:
+    """Fetch a public corpus: licence first, verified, resumed when interrupted."""
+    from outergrad.public import CORPORA, get_corpus
+
+    if corpus not in CORPORA:
+        raise InputError(f"{corpus}: choose one of {', '.join(CORPORA)}")
+    about = get_corpus(CORPORA[corpus], out or Path(corpus), given, sha256, terminal())
+    if as_json:
+        print(json.dumps(about, ensure_ascii=False, indent=1))

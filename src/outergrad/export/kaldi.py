@@ -75,13 +75,15 @@ def _readme(model: Model) -> str:
     front_end = model.front_end
     config = front_end.config
     kind = "log-mel filterbank" if isinstance(config, FilterbankConfig) else "MFCC"
-    return (
-        f"The network of an outergrad model ({model.system}) in Kaldi's nnet1 text format.\n"
-        f"Scores: nnet-forward --no-softmax=false --apply-log=true "
-        f"--class-frame-counts={COUNTS} {NETWORK} ark:features ark:scores\n"
-        f"Input: {kind}, {config.dim} values every {config.frame_shift_ms:g} ms from "
-        f"{front_end.rate} Hz audio without dither, energies floored at {config.energy_floor:g};\n"
-        f"less the speaker's mean and divided by the deviation, as acoustic/description.json of the\n"
-        f"model says; then spliced with {front_end.left} frames before and {front_end.right} after.\n"
-        "pdf_ids are those of hmm.json of the model, not of a Kaldi tree.\n"
-    )
+    return f"""\
+The network of an outergrad model ({model.system}) in Kaldi's nnet1 text format.
+
+Scores: nnet-forward --apply-log=true --class-frame-counts={COUNTS} {NETWORK} ark:in ark:out
+
+Input: {kind}, {config.dim} values every {config.frame_shift_ms:g} ms, from {front_end.rate} Hz
+audio without dither, energies floored at {config.energy_floor:g}; less the speaker's mean, divided
+by the deviation (both in acoustic/description.json of the model); then spliced with
+{front_end.left} frames before and {front_end.right} after.
+
+pdf_ids are those of hmm.json of the model, not of a Kaldi tree.
+"""
