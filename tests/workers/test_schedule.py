@@ -42,6 +42,13 @@ def test_parameters_are_chosen_by_word_errors_or_by_the_criterion():
     assert chosen("criterion", *seen) == [True, True, False, True, False, True]
 
 
+def test_falling_word_errors_are_no_plateau_whatever_the_criterion_does():
+    schedule = Schedule(CONFIG)
+    seen = ((-1.0, 100), (-1.05, 89), (-1.1, 88), (-1.1, 79), (-1.1, 78), (-1.1, 79))
+    found = [schedule.observe(HeldOut(c, e, 0, 0, 500)).verdict for c, e in seen]
+    assert found == [Verdict.GO_ON] * 5 + [Verdict.DECAYED]
+
+
 def test_the_choice_survives_a_restart():
     first, second = (Schedule(ScheduleConfig(rate=1.0)) for _ in range(2))
     first.observe(HeldOut(-1.0, 20, 0, 0, 100))

@@ -74,7 +74,7 @@ def estimate_run(
     fast, slow = _CE_PARAMETER_FRAMES
     epoch = parameters * frames
     most = config.ce.max_epochs
-    sequence = config.mmi.training.schedule.epochs * train_minutes
+    sequence = config.sequence.training.schedule.epochs * train_minutes
     known = {
         "prepare": _times(_PREPARE, train_minutes + other_minutes),
         "bootstrap": _times(_BOOTSTRAP, train_minutes),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.nnet.acoustic import AcousticModel
-from outergrad.recipes.decode import Recognized
+from outergrad.recipes.decode import GMM_SYSTEMS, Recognized
 from outergrad.recipes.models import Bootstrapped, Graphs
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.settings import RunConfig
@@ -21,13 +21,14 @@ def best_system(run: Path, systems: Sequence[str]) -> str:
 
     Args:
         run: run directory in which these systems were decoded.
-        systems: in the order in which they were trained.
+        systems: in the order in which they were trained; GMMs do not count.
     """
+    networks = [system for system in systems if system not in GMM_SYSTEMS]
     rates = {
         system: min(Recognized.load(run / f"decode-{system}" / f"{LM}.json").tuning.values())
-        for system in systems
+        for system in networks
     }
-    return min(reversed(systems), key=lambda system: rates[system])
+    return min(reversed(networks), key=lambda system: rates[system])
 
 
 def package(run: Path, system: str, config: RunConfig, results: Mapping[str, Any]) -> Path:

@@ -67,6 +67,29 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GapConfig:
+    """How far auxiliary functions are from the criterion by the time they are used."""
+
+    every: int = 0
+    """A decoder measures one utterance in so many, against an outer gradient of its that is about
+    as many utterances old; costs three searches. 0: never."""
+    limit: float = 0.1
+    """Gap per frame, in the criterion's unit, beyond which an outer gradient is too old."""
+    reaction: Literal["none", "refresh", "lower-rate"] = "none"
+    """What follows: nothing, the decoder's parameters are refreshed at once, or the learning rate
+    is multiplied by `factor`."""
+    factor: float = 0.5
+    """lower-rate: factor on the learning rate."""
+
+    def __post_init__(self) -> None:
+        if self.every < 0 or not self.limit > 0.0 or not 0.0 < self.factor < 1.0:
+            raise InputError(
+                f"gap: every {self.every} must be 0 or more, limit {self.limit} positive, "
+                f"factor {self.factor} between 0 and 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class AsyncConfig:
     """Asynchronous training: who there is and how they exchange parameters."""
 
@@ -94,6 +117,8 @@ class AsyncConfig:
     """What shards do with old pushes; the age is that of the replica's parameters."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     """Learning rate, evaluations, when to stop."""
+    gap: GapConfig = field(default_factory=GapConfig)
+    """Whether outer gradients are too old, and what to do about it."""
     warm_start: int = 0
     """Server updates that the first replica makes alone."""
     snapshot_seconds: float = 60.0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from outergrad.criteria.outcome import OuterGradient
+from outergrad.gradient.gap import Gap
 
 
 class Signal(Enum):
@@ -76,6 +77,8 @@ class Outcome:
     """Parameters it was computed at."""
     decoder: int
     """Who computed it."""
+    gap: Gap | None = None
+    """How far another, older outer gradient is from the criterion, when that was measured."""
 
 
 @dataclass(frozen=True, slots=True)
