@@ -132,6 +132,11 @@ def test_python_snippets_run(
     exec(compile(text, page.name, "exec"), {})
 
 
+def test_python_excerpts_are_python() -> None:
+    for page, text in blocks("py"):
+        compile(text, page.name, "exec")
+
+
 def test_relative_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
