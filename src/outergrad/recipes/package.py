@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from outergrad.errors import InputError
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.recipes.decode import GMM_SYSTEMS, Recognized
 from outergrad.recipes.models import Bootstrapped, Graphs
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.settings import RunConfig
-from outergrad.recognizer.model import DecodingConfig, Model, ModelConfig, find_model
+from outergrad.recognizer.model import DecodingConfig, Model, ModelConfig, describe, find_model
 
 LM = "trigram"
 """Language model of the packaged recognizer: the one of the test."""
@@ -43,6 +44,9 @@ def package(run: Path, system: str, config: RunConfig, results: Mapping[str, Any
     Returns:
         The model directory.
     """
+    directory = run / "model"
+    if _is_there(directory, system, results["digest"]):
+        return directory
     recognized = Recognized.load(run / f"decode-{system}" / f"{LM}.json")
     graphs = Graphs(run / "graph")
     hmm, _ = Bootstrapped(run / "bootstrap").gmm("tri")
@@ -66,9 +70,17 @@ def package(run: Path, system: str, config: RunConfig, results: Mapping[str, Any
         "digest": results["digest"],
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
-    directory = run / "model"
     model.save(directory, graphs.lm(LM), about)
     return directory
+
+
+def _is_there(directory: Path, system: str, digest: str) -> bool:
+    """Whether the model of this run, as it is now, was written before."""
+    try:
+        stored = describe(directory)
+    except InputError:
+        return False
+    return bool(stored["system"] == system and stored["about"].get("digest") == digest)
 
 
 def acoustic_model_in(path: Path) -> Path:

@@ -26,19 +26,19 @@ class Inputs:
     """Files and folders that a run starts from, absolute paths."""
 
     train: str
-    """Kaldi data directory of the training speech."""
+    """Training speech, in any layout that `read_corpus` knows."""
     test: str
-    """Kaldi data directory of the test speech."""
+    """Test speech, likewise."""
     lexicon: str
     """Pronunciations."""
     dev: str | None = None
-    """Kaldi data directory for tuning; None: training speakers are held out."""
+    """Speech for tuning, likewise; None: training speakers are held out."""
     lm: str | None = None
     """ARPA language model for the test; None: a trigram is estimated."""
     lm_text: str | None = None
     """Sentences that the trigram is estimated from, besides the training transcripts."""
     init: str | None = None
-    """Model directory whose hidden layers the DNN starts from."""
+    """Run, model directory or acoustic model whose hidden layers the DNN starts from."""
 
     @classmethod
     def of(cls, **paths: Path | None) -> Self:
