@@ -156,3 +156,41 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(
     assert "✓ mmi" in done.stderr
     visits = json.loads((run / "results.json").read_text())["utterances"]["visits"]
     assert visits == 2 * results["utterances"]["visits"]
+
+
+def test_another_criterion_joins_the_run(run: Path) -> None:
+    """`train --criterion smbr` adds a system, which `score` then decodes and counts."""
+    program = "from outergrad.cli import main; main()"
+    for words in (["train", "--criterion", "smbr"], ["score"]):
+        subprocess.run(
+            [sys.executable, "-c", program, *words, "--out", str(run)],
+            capture_output=True,
+            check=True,
+            timeout=600,
+        )
+    results = json.loads((run / "results.json").read_text())
+    assert list(results["sequence"]) == ["mmi", "smbr"]
+    assert results["comparisons"]["smbr"]["trigram"]["systems"] == ["ce", "smbr"]
+    assert results["test"]["smbr"]["trigram"]["wer"] < 60.0
+    records = [json.loads(line) for line in (run / "records" / "smbr.jsonl").open()]
+    evaluations = [record for record in records if record["kind"] == "evaluation"]
+    # Minus the expected share of frames in a wrong state.
+    assert all(-1.0 < record["criterion"] < 0.0 for record in evaluations)
+    assert any(record["kind"] == "gap" for record in records)
+
+
+def test_the_lstm_example_trains_on_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[2] / "examples" / "lstm_mmi.py"
+    spec = importlib.util.spec_from_file_location("lstm_mmi", path)
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    example.main(run, epochs=2, ce_epochs=2)
+    losses = [
+        float(line.split()[-1])
+        for line in capsys.readouterr().out.splitlines()
+        if "MMI loss" in line
+    ]
+    assert len(losses) == 2
+    assert losses[1] < losses[0]

@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 130 interrupted (state s
 """
 
 from outergrad.cli import data, look, recipe, use
-from outergrad.cli.app import app, main
+from outergrad.cli.app import app, main, sort_panels
+
+sort_panels()
 
 __all__ = ["app", "data", "look", "main", "recipe", "use"]

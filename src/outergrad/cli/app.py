@@ -9,6 +9,9 @@ from outergrad.errors import InputError, OutergradError
 
 INTERRUPTED = 130
 
+PANELS = ("Train", "Data", "Use", "Look inside", "Stages of a run, one at a time")
+"""Groups of commands in the order of the help page; others follow."""
+
 app = typer.Typer(
     help="Train the acoustic model of a hybrid DNN/HMM speech recognizer for word error.",
     no_args_is_help=True,
@@ -16,6 +19,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def sort_panels() -> None:
+    """Put the commands in the order of `PANELS`: the help page follows it."""
+
+    def place(panel: object) -> int:
+        return PANELS.index(panel) if isinstance(panel, str) and panel in PANELS else len(PANELS)
+
+    app.registered_commands.sort(key=lambda command: place(command.rich_help_panel))
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def validate(
         typer.Option("--problems", help="Folder for all problems, JSON lines and a table."),
     ] = None,
 ) -> None:
-    """Say what is wrong with a corpus before time is spent on it; exit code 2 when unusable."""
+    """Say what is wrong with a corpus before training; exit code 2 when unusable."""
     from outergrad.corpus import render_problems, write_problems
     from outergrad.recipes.settings import read_config
     from outergrad.recipes.validate import validate as judge

@@ -100,7 +100,7 @@ app.command(
 
 @app.command(rich_help_panel=TRAIN)
 def demo(out: Out = Path("demo-run"), settings: Set = None, seed: Seed = None) -> None:
-    """Make two corpora of spoken queries, train on one, transfer to the other, show the gain."""
+    """Make speech, train on English, go on with Icelandic, show the gain."""
     from outergrad.recipes.demo import run_demo
 
     run_demo(out, settings or [], seed, terminal())

@@ -22,7 +22,7 @@ from outergrad.recipes.package import acoustic_model_in, best_system, package
 from outergrad.recipes.prepare import Prepared, prepare
 from outergrad.recipes.score import word_error_table
 from outergrad.recipes.sequence import run_sequence
-from outergrad.recipes.settings import Inputs, RunConfig, read_config
+from outergrad.recipes.settings import Inputs, RateScales, RunConfig, read_config
 from outergrad.recipes.stages import RunDirectory, Stamp, fingerprint, write_json
 from outergrad.report.page import write_report
 from outergrad.report.tables import wer_table
@@ -216,10 +216,13 @@ class Recipe:
         )
 
     def _sequence(self, kind: Kind, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        sequence = self.config.sequence
         depends = {
             "ce": done["ce"].digest,
             "graph": done["graph"].digest,
-            "config": [self.config.sequence, self.config.engine],
+            # Other criteria's rates are nothing to this one.
+            "config": [replace(sequence, rate_scale=RateScales()), self.config.engine],
+            "rate_scale": sequence.rate_scale.of(kind),
             "seed": self.config.seed,
         }
         return self._run(

@@ -5,6 +5,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from outergrad.config import to_table
 from outergrad.criteria.config import Kind
 from outergrad.engine.events import Evaluated, Event, Notice, Statistics
@@ -13,12 +15,12 @@ from outergrad.engine.training import train
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
 from outergrad.progress import Advance, Progress
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection, Span
 from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
 from outergrad.recipes.settings import RunConfig
-from outergrad.records import RecordWriter
+from outergrad.records import RecordWriter, read_records
 from outergrad.workers.program import Factory, Program
 
 
@@ -34,22 +36,7 @@ def run_sequence(
         progress: bars and notes.
         kind: the criterion.
     """
-    model = AcousticModel.load(run / "ce" / "model")
-    layout = ParameterLayout.of(model.module)
-    last = layout.last_layer
-    table = to_table(config)
-    # Only what could be aligned in the bootstrap is worth a visit; the rest is in its summary.
-    aligned = Bootstrapped(run / "bootstrap").alignments("train")
-    program = Program(
-        outer=Factory.of(DecoderSource, run=str(run), config=table, criterion=kind.value),
-        inner=Factory.of(ReplicaSource, run=str(run), config=table),
-        evaluator=Factory.of(EvaluatorSource, run=str(run), config=table, criterion=kind.value),
-        parameters=flatten(model.module),
-        utterances=tuple(
-            u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
-        ),
-        trained=Span(last.start, last.stop) if config.sequence.layers == "last" else None,
-    )
+    program = sequence_program(run, config, kind)
     training, scale = config.sequence.training, config.sequence.rate_scale.of(kind)
     schedule = replace(training.schedule, rate=training.schedule.rate * scale)
     snapshots, records = folder / "snapshots", run / "records" / f"{kind.value}.jsonl"
@@ -68,9 +55,30 @@ def run_sequence(
             snapshots=snapshots,
             resume=True,
         )
+    model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
-    return _summary(result)
+    return {**_summary(result), "gap": _gaps(records)}
+
+
+def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
+    """What a criterion's stage trains: the CE model of a run, on all that could be aligned."""
+    model = AcousticModel.load(run / "ce" / "model")
+    last = ParameterLayout.of(model.module).last_layer
+    table = to_table(config)
+    # Only what could be aligned in the bootstrap is worth a visit; the rest is in its summary.
+    aligned = Bootstrapped(run / "bootstrap").alignments("train")
+    whole = config.sequence.layers == "all"
+    return Program(
+        outer=Factory.of(DecoderSource, run=str(run), config=table, criterion=kind.value),
+        inner=Factory.of(ReplicaSource, run=str(run), config=table),
+        evaluator=Factory.of(EvaluatorSource, run=str(run), config=table, criterion=kind.value),
+        parameters=flatten(model.module),
+        utterances=tuple(
+            u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
+        ),
+        trained=None if whole else Selection.of(Span(last.start, last.stop)),
+    )
 
 
 class _Listener:
@@ -117,6 +125,20 @@ def _summary(result: TrainingResult) -> dict[str, Any]:
         },
         "pushes": asdict(result.pushes),
         "restarts": result.restarts,
+    }
+
+
+def _gaps(records: Path) -> dict[str, float]:
+    """Sizes of the gaps between auxiliary functions and the criterion, per frame."""
+    found = [r["gap"] for r in read_records(records, "gap") if r["gap"] is not None]
+    if not found:
+        return {"measured": 0}
+    sizes = np.abs(found)
+    return {
+        "measured": len(found),
+        "mean": float(np.mean(found)),
+        "median_size": float(np.median(sizes)),
+        "largest_size": float(sizes.max()),
     }
 
 

@@ -10,6 +10,7 @@ from outergrad.config import build, merge, parse_overrides, read_toml
 from outergrad.corpus import CheckConfig
 from outergrad.criteria.config import Kind
 from outergrad.decoder.decoding import DecoderConfig
+from outergrad.engine.engines import EngineName
 from outergrad.errors import InputError
 from outergrad.features.frontend import FilterbankConfig, MfccConfig
 from outergrad.features.normalisation import Normalisation
@@ -171,8 +172,9 @@ class RunConfig:
 
     seed: int = 1
     """Seed of every random draw."""
-    engine: Literal["local", "serial"] = "local"
-    """local: processes and shared memory. serial: one thread, the same bits every time."""
+    engine: EngineName = "local"
+    """local: processes and shared memory. serial: one thread, the same bits every time.
+    simulated: virtual time, the same bits every time. ray: actors on a cluster."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
