@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from outergrad import __version__
 from outergrad.cli import main
 from outergrad.corpus import write_lexicon
 
@@ -85,6 +86,11 @@ def test_align_prints_counts(run, speech: Path, model_directory: Path, tmp_path:
     assert done.code == 0
     assert json.loads(done.out)["aligned"] == 3
     assert len(list((tmp_path / "aligned" / "textgrids").iterdir())) == 3
+
+
+def test_the_version_is_told(run) -> None:
+    done = run("--version")
+    assert (done.code, done.out) == (0, f"outergrad {__version__}\n")
 
 
 def test_doctor_is_content_here(run) -> None:

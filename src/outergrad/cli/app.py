@@ -1,10 +1,11 @@
 """The command line application and how it ends: exit codes, errors without a traceback."""
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from outergrad import __version__
 from outergrad.errors import InputError, OutergradError
 
 INTERRUPTED = 130
@@ -19,6 +20,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"outergrad {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
 
 
 def sort_panels() -> None:
