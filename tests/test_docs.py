@@ -4,6 +4,7 @@ Commands are parsed as the command line does, with all their options. Those that
 in a folder that has the files that the pages speak of.
 """
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -71,6 +72,8 @@ def quick(arguments: list[str]) -> bool:
         return "--dry-run" in arguments
     if arguments[0] == "get":
         return "--from" in arguments
+    if arguments[0] == "pronounce" and importlib.util.find_spec("espeakng_loader") is None:
+        return False
     return arguments[0] not in SLOW and "--train" not in arguments
 
 

@@ -1,4 +1,4 @@
-"""Commands about data: validate, get."""
+"""Commands about data: validate, pronounce, get."""
 
 import json
 from pathlib import Path
@@ -50,6 +50,26 @@ def validate(
             f"{data} cannot be used as it is: {report['left_out_share']:.1%} of its utterances "
             f"would be left out, {report['utterances']} are good"
         )
+
+
+@app.command(rich_help_panel=PANEL)
+def pronounce(
+    data: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Speech with transcripts, in any known layout.")
+    ],
+    language: Annotated[str, typer.Option(help="Language of espeak-ng, like en-us, is, de.")],
+    out: Annotated[Path, typer.Option(help="Lexicon to write.")],
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Lexicon in the same phones; only its gaps are filled.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was added as JSON.")] = False,
+) -> None:
+    """Make a lexicon with espeak-ng, or fill the gaps of one."""
+    from outergrad.recipes.pronounce import pronounce as make
+
+    added = make(data, language, out, lexicon, terminal())
+    if as_json:
+        print(json.dumps(added, ensure_ascii=False, indent=1))
 
 
 def _facts(report: dict[str, Any]) -> "RenderableType":

@@ -31,7 +31,7 @@ def respell(corpus: Corpus, lexicon: Lexicon) -> tuple[Corpus, list[Problem]]:
     def lookup(token: str) -> str | None:
         if token in lexicon:
             return token
-        bare = _without_punctuation(token)
+        bare = without_punctuation(token)
         if not bare:
             return None
         fitting = forms.get(_form(bare), set())
@@ -72,7 +72,8 @@ def _form(word: str) -> str:
     return unicodedata.normalize("NFKC", word).casefold()
 
 
-def _without_punctuation(token: str) -> str:
+def without_punctuation(token: str) -> str:
+    """`token` without punctuation and symbols at its ends; inside they belong to the word."""
     begin, end = 0, len(token)
     while begin < end and _is_punctuation(token[begin]):
         begin += 1
