@@ -29,7 +29,7 @@ test: lint
 	$(BIN)/pytest -n auto --dist loadfile
 
 $(VENV)/.bench: $(STAMP)
-	$(BIN)/pip install --quiet -e '.[bench]' -c constraints.txt
+	$(BIN)/pip install --quiet -e '.[bench,ray]' -c constraints.txt
 	touch $(VENV)/.bench
 
 bench: $(VENV)/.bench

@@ -36,7 +36,7 @@ def commands() -> list[list[str]]:
     found: dict[tuple[str, ...], None] = {}
     needed = "--train data/train --test data/test --lexicon lexicon.txt --out my-run"
     for _, text in blocks("sh"):
-        for line in text.splitlines():
+        for line in text.replace("\\\n", " ").splitlines():
             for part in line.split("|"):
                 words = shlex.split(part.replace("…", needed), comments=True)
                 if words[:1] == ["outergrad"]:

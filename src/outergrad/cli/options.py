@@ -39,7 +39,19 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="One setting, section.key=value; can be given many times."),
 ]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        help="Train on the Ray cluster at this address, host:port or auto; needs the extra ray."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw. [default: 1]")]
+
+
+def with_ray(settings: list[str] | None, address: str | None) -> list[str]:
+    """`--set` settings and what `--ray-address` stands for."""
+    cluster = [] if address is None else ["engine=ray", f'ray.address="{address}"']
+    return [*(settings or []), *cluster]
 
 
 def terminal() -> "Terminal":

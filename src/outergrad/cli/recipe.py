@@ -18,11 +18,13 @@ from outergrad.cli.options import (
     LexiconFile,
     LmText,
     Out,
+    RayAddress,
     Seed,
     Set,
     Test,
     Train,
     terminal,
+    with_ray,
 )
 from outergrad.errors import InputError
 
@@ -49,6 +51,7 @@ def _from_data(last: str) -> Callable[..., None]:
         config: ConfigFile = None,
         settings: Set = None,
         seed: Seed = None,
+        ray_address: RayAddress = None,
         dry_run: DryRun = False,
         as_json: DryRunJson = False,
     ) -> None:
@@ -60,10 +63,11 @@ def _from_data(last: str) -> Callable[..., None]:
         )
         if as_json and not dry_run:
             raise InputError("--json goes with --dry-run; a run writes results.json")
+        settings = with_ray(settings, ray_address)
         if dry_run:
-            _show_plan(out, inputs, config, settings or [], seed, last, as_json)
+            _show_plan(out, inputs, config, settings, seed, last, as_json)
             return
-        Recipe.begin(out, inputs, config, settings or [], seed, terminal()).through(last)
+        Recipe.begin(out, inputs, config, settings, seed, terminal()).through(last)
 
     return command
 
@@ -132,6 +136,7 @@ def train(
         str, typer.Option(help="ce (frame error), or mmi, bmmi, smbr, mpe (word error).")
     ],
     settings: Set = None,
+    ray_address: RayAddress = None,
 ) -> None:
     """Train the DNN: --criterion ce, then a sequence criterion, which the run then has."""
     from outergrad.criteria.config import Kind
@@ -140,7 +145,7 @@ def train(
     if criterion != "ce" and criterion not in kinds:
         raise InputError(f"--criterion {criterion}: choose ce, {', '.join(kinds)}")
     kind = None if criterion == "ce" else Kind(criterion)
-    _resume(out, settings, kind).through(criterion)
+    _resume(out, with_ray(settings, ray_address), kind).through(criterion)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -221,7 +221,11 @@ class Recipe:
             "ce": done["ce"].digest,
             "graph": done["graph"].digest,
             # Other criteria's rates are nothing to this one.
-            "config": [replace(sequence, rate_scale=RateScales()), self.config.engine],
+            "config": [
+                replace(sequence, rate_scale=RateScales()),
+                self.config.engine,
+                *self.config.engine_settings(),
+            ],
             "rate_scale": sequence.rate_scale.of(kind),
             "seed": self.config.seed,
         }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from outergrad.bootstrap.config import BootstrapConfig
 from outergrad.config import build, merge, parse_overrides, read_toml
@@ -11,6 +11,8 @@ from outergrad.corpus import CheckConfig
 from outergrad.criteria.config import Kind
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.engine.engines import EngineName
+from outergrad.engine.ray.config import RayConfig
+from outergrad.engine.simulated.config import SimulatedConfig
 from outergrad.errors import InputError
 from outergrad.features.frontend import FilterbankConfig, MfccConfig
 from outergrad.features.normalisation import Normalisation
@@ -175,6 +177,10 @@ class RunConfig:
     engine: EngineName = "local"
     """local: processes and shared memory. serial: one thread, the same bits every time.
     simulated: virtual time, the same bits every time. ray: actors on a cluster."""
+    simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
+    """Costs of work and messages in engine `simulated`."""
+    ray: RayConfig = field(default_factory=RayConfig)
+    """The cluster of engine ray."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
@@ -207,6 +213,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         if len(set(self.criteria)) < len(self.criteria):
             raise InputError(f"criteria: {', '.join(self.criteria)} names one twice")
+
+    def engine_settings(self) -> tuple[Any, ...]:
+        """What the chosen engine is made with: its own section, if it has one."""
+        section = getattr(self, self.engine, None)
+        return () if section is None else (section,)
 
 
 def read_config(
