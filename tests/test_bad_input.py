@@ -469,3 +469,39 @@ def test_refused_by_name(
     assert not (tmp_path / "ran").exists()
     assert place.arpa.exists()
     Model.load(model_directory)
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "bad-input.md"
+_KEPT = {
+    None: "refused as a whole",
+    frozenset(GOOD): "the other utterances",
+    frozenset(ALL): "everything",
+}
+
+
+def page() -> str:
+    """Both tables as the documentation shows them."""
+    spoiled = [(c.name, c.said, _KEPT[c.kept]) for c in SPOILED]
+    refused_ones = [(name, said, "everything that was there") for name, _, said in REFUSED]
+    return (
+        "# Bad input\n\n"
+        "What happens with it, case by case. The page is made from the tests "
+        "(`tests/test_bad_input.py`), each row\nis one.\n\n"
+        "## One of three utterances, or the lexicon, is spoiled\n\n"
+        + _table("what is spoiled", spoiled)
+        + "\n## Language models, models, settings, output\n\nAll are refused, exit code 2.\n\n"
+        + _table("what is wrong", refused_ones)
+    )
+
+
+def _table(what: str, rows: list[tuple[str, str, str]]) -> str:
+    lines = [f"| {what} | said, among other things | kept |", "|---|---|---|"]
+    for name, said, left in rows:
+        shown = f"`{said}`" if said else "nothing: it is fine"
+        lines.append(f"| {name} | {shown} | {left} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_documentation_lists_all_cases() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()
+    assert len(SPOILED) + len(REFUSED) >= 40
