@@ -199,7 +199,7 @@ class RunConfig:
     """Language models."""
     dnn: DnnConfig = field(default_factory=lambda: DnnConfig(hidden_units=512, dropout=0.2))
     """The network."""
-    ce: CeConfig = field(default_factory=lambda: CeConfig(precision="bfloat16", max_epochs=15))
+    ce: CeConfig = field(default_factory=lambda: CeConfig(precision="auto", max_epochs=15))
     """Frame training."""
     criteria: tuple[Kind, ...] = (Kind.MMI,)
     """Sequence criteria (mmi, bmmi, smbr, mpe); each is a system of its own that starts from CE."""
