@@ -7,7 +7,7 @@ from outergrad.arrays import Float32Array, Int32Array, Int64Array
 from outergrad.errors import InputError
 from outergrad.nnet.dnn import Dnn
 from outergrad.nnet.parameters import ParameterLayout
-from outergrad.nnet.precision import Precision, autocast
+from outergrad.nnet.precision import Device, Precision, autocast
 
 # Rows are stored in float32 and have up to some hundred entries of magnitude at most 1, so their
 # rounded sum is below 1e-5; a row that is off by more was not made by a criterion of this package.
@@ -57,20 +57,22 @@ def inner_gradient(
         )
     # Writable, because torch warns about tensors over read-only memory maps.
     x = np.require(x, np.float32, ["C", "W"])
+    parameters = tuple(module.parameters())
+    device = parameters[0].device
+    kind: Device = "cuda" if device.type == "cuda" else "cpu"
     training = module.training
     module.eval()
     try:
-        with torch.enable_grad(), autocast(precision):
-            logits = module(torch.from_numpy(x))
-        parameters = tuple(module.parameters())
+        with torch.enable_grad(), autocast(precision, kind):
+            logits = module(torch.from_numpy(x).to(device))
         gradients = torch.autograd.grad(
-            logits, parameters, grad_outputs=torch.from_numpy(outer).to(logits.dtype)
+            logits, parameters, grad_outputs=torch.from_numpy(outer).to(logits)
         )
     finally:
         module.train(training)
     vector = np.empty(layout.size, dtype=np.float32)
     for view, gradient in zip(layout.views(vector).values(), gradients, strict=True):
-        np.copyto(view, gradient.numpy())
+        np.copyto(view, gradient.cpu().numpy())
     return vector
 
 

@@ -24,6 +24,7 @@ from outergrad.lattice.paths import best_path, log_z
 from outergrad.lattice.word_lattice import WordLattice
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, load_flat
+from outergrad.nnet.precision import Device, Precision, check_device
 from outergrad.recipes.ce import pdf_targets
 from outergrad.recipes.models import Bootstrapped, Graphs, reference_graphs
 from outergrad.recipes.prepare import Prepared
@@ -77,11 +78,17 @@ class DecoderSource:
 class ReplicaSource:
     """Inner gradients of batches: the replica role's `InnerSource`."""
 
-    def __init__(self, run: str) -> None:
-        """Open the run directory `run`."""
+    def __init__(self, run: str, device: Device = "cpu") -> None:
+        """Open the run directory `run`; on `device` cuda, products are of bfloat16 operands.
+
+        Raises:
+            InputError: this machine has no such device.
+        """
+        check_device(device)
+        self._precision: Precision = "bfloat16" if device == "cuda" else "float32"
         self._features = Prepared(Path(run) / "prepare").filterbank("train")
         self._windows = self._features.windows
-        self._module = AcousticModel.load(Path(run) / "ce" / "model").module
+        self._module = AcousticModel.load(Path(run) / "ce" / "model").module.to(device)
         self._layout = ParameterLayout.of(self._module)
 
     def load(self, parameters: Float32Array) -> None:
@@ -94,7 +101,13 @@ class ReplicaSource:
         rows = np.asarray(first, dtype=np.int64) + batch.frames
         x = self._windows[rows]
         return inner_gradient(
-            self._module, self._layout, x, batch.offsets, batch.pdfs, batch.values
+            self._module,
+            self._layout,
+            x,
+            batch.offsets,
+            batch.pdfs,
+            batch.values,
+            precision=self._precision,
         )
 
 

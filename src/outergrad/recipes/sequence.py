@@ -12,6 +12,7 @@ from outergrad.engine.result import Staleness, TrainingResult
 from outergrad.engine.training import train
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
+from outergrad.nnet.precision import check_device
 from outergrad.progress import Advance, Progress
 from outergrad.ps.partition import Selection, Span
 from outergrad.recipes.models import Bootstrapped
@@ -63,7 +64,12 @@ def run_sequence(
 
 
 def sequence_program(run: Path, config: RunConfig) -> Program:
-    """What stage `mmi` trains: the CE model of a run, on all that could be aligned."""
+    """What stage `mmi` trains: the CE model of a run, on all that could be aligned.
+
+    Raises:
+        InputError: the replicas' device is not there.
+    """
+    check_device(config.mmi.device)
     model = AcousticModel.load(run / "ce" / "model")
     last = ParameterLayout.of(model.module).last_layer
     table = to_table(config)
@@ -71,7 +77,7 @@ def sequence_program(run: Path, config: RunConfig) -> Program:
     aligned = Bootstrapped(run / "bootstrap").alignments("train")
     return Program(
         outer=Factory.of(DecoderSource, run=str(run), config=table),
-        inner=Factory.of(ReplicaSource, run=str(run)),
+        inner=Factory.of(ReplicaSource, run=str(run), device=config.mmi.device),
         evaluator=Factory.of(EvaluatorSource, run=str(run), config=table),
         parameters=flatten(model.module),
         utterances=tuple(

@@ -18,6 +18,9 @@ from outergrad.workers.config import AsyncConfig, ScheduleConfig
 from outergrad.workers.messages import HeldOut
 from outergrad.workers.program import Batch, Factory, Program
 
+Who = Literal["decoder", "replica", "shard", "core"]
+"""What a job can be short of."""
+
 FRAMES_PER_SECOND = 100
 STAND_IN = 1024
 """Entries of the vector that stands for the parameters; only their bytes take time."""
@@ -79,13 +82,13 @@ class Forecast:
     """The same in server updates."""
     shard_bytes_per_second: float
     """Sent and received by the busiest server machine."""
-    busy: dict[str, float] = field(default_factory=dict)
+    busy: dict[Who, float] = field(default_factory=dict)
     """Share of their time in which decoders, replicas and the busiest shard work, 0 ... 1."""
 
     @property
-    def bottleneck(self) -> Literal["decoder", "replica", "shard", "core"]:
+    def bottleneck(self) -> Who:
         """Who is busiest."""
-        return max(self.busy, key=lambda name: self.busy[name])  # type: ignore[return-value]
+        return max(self.busy, key=lambda name: self.busy[name])
 
     @property
     def advice(self) -> str:
@@ -147,7 +150,7 @@ def _read(
     decoding = len(taken) * costs.decode.fixed + decoded * costs.decode.mean_frame
     stepping = steps * costs.step.fixed + frames * costs.step.mean_frame
     busiest = max(engine.machines, key=lambda machine: machine.busy + machine.bytes * 1e-18)
-    busy = {
+    busy: dict[Who, float] = {
         "decoder": decoding / length / (config.replicas * config.decoders),
         "replica": stepping / length / config.replicas,
         "shard": busiest.busy / last,
