@@ -68,6 +68,7 @@ def main():
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--mean-seconds", type=float, default=8.0)
+    parser.add_argument("--silent-seconds", type=float, default=30.0)
     parser.add_argument("--set-seed", type=int, default=1)
     options = parser.parse_args()
     directory = options.directory.resolve()
@@ -75,12 +76,13 @@ def main():
     training = dataclasses.replace(
         config.sequence.training,
         replicas=options.replicas,
-        silent_seconds=5.0,
+        silent_seconds=options.silent_seconds,
         backup_seconds=20.0,
         max_restarts=options.kills,
         schedule=dataclasses.replace(config.sequence.training.schedule, epochs=options.epochs),
     )
-    config = dataclasses.replace(config, mmi=dataclasses.replace(config.mmi, training=training))
+    sequence = dataclasses.replace(config.sequence, training=training)
+    config = dataclasses.replace(config, sequence=sequence)
     with Killer(options.kills, options.mean_seconds, options.set_seed) as killer:
         disturbed = train_once(directory, config, options.set_seed, killer)
     undisturbed = [train_once(directory, config, options.set_seed + k) for k in range(3)]

@@ -4,8 +4,10 @@ An engine moves messages between its workers and the methods here, all called fr
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import FrameCounts
@@ -17,7 +19,7 @@ from outergrad.engine.snapshots import Snapshot, SnapshotStore
 from outergrad.errors import InputError
 from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
-from outergrad.ps.server import ParameterServer, ServerState
+from outergrad.ps.server import ServerState
 from outergrad.ps.shard import PushOutcome
 from outergrad.records import RecordWriter
 from outergrad.workers.config import AsyncConfig
@@ -31,6 +33,7 @@ from outergrad.workers.messages import (
     Outcome,
     PushNote,
     Signal,
+    Stamp,
 )
 from outergrad.workers.ports import Clock
 from outergrad.workers.program import Program
@@ -52,6 +55,7 @@ class Session:
         *,
         listener: Listener | None = None,
         records: RecordWriter | None = None,
+        trace: RecordWriter | None = None,
         store: SnapshotStore | None = None,
         interrupt: Interrupt | None = None,
         watch: Clock | None = None,
@@ -72,6 +76,7 @@ class Session:
         self._latest = 0.0
         self._listener = listener
         self._records = records
+        self._trace = trace
         self._store = store
         self._interrupt = interrupt
         self._watch = watch or self.now
@@ -92,13 +97,7 @@ class Session:
 
     def _serve(self, state: ServerState) -> None:
         """Fill the shards; no worker is running."""
-        self.server = ParameterServer.restore(
-            state,
-            self.partition,
-            self.config.rule.rule(),
-            self.config.staleness,
-            buffers=self.memory.shards,
-        )
+        self.server = self.memory.serve(state, self.partition, self.config)
         self.memory.publish(self.server.versions)
 
     def now(self) -> float:
@@ -118,10 +117,21 @@ class Session:
 
     def next_utterance(self, decoder: int) -> Assignment | Signal:
         """Work for a decoder."""
-        return self.coordinator.next_utterance(decoder, self.now())
+        now = self.now()
+        answer = self.coordinator.next_utterance(decoder, now)
+        if isinstance(answer, Assignment):
+            self._follow("utterance", now, worker=decoder, visit=answer.visit)
+        return answer
 
     def decoded(self, outcome: Outcome) -> None:
         """A decoder brings its result; a failed one is recorded here, others when they are used."""
+        self._follow(
+            "outcome",
+            self.now(),
+            worker=outcome.decoder,
+            visit=outcome.assignment.visit,
+            stamps=[_plain(outcome.stamp)],
+        )
         if not self.coordinator.decoded(outcome):
             return
         self.totals.count(outcome)
@@ -155,6 +165,10 @@ class Session:
     def next_outcome(self, replica: int) -> Outcome | Signal:
         """An outer gradient for a slot of a replica."""
         answer = self.coordinator.next_outcome(replica)
+        if answer is Signal.LATER:
+            return answer
+        visit = answer.assignment.visit if isinstance(answer, Outcome) else None
+        self._follow("take", self.now(), worker=replica, visit=visit)
         if isinstance(answer, Outcome):
             self._record_outer(answer)
         return answer
@@ -188,9 +202,24 @@ class Session:
         """A push that the caller applies shard by shard and then gives to `pushed`."""
         return Push(self, gradient, note)
 
+    def heard(
+        self, note: PushNote, results: Sequence[PushOutcome], versions: Sequence[int]
+    ) -> None:
+        """Shards that live elsewhere, at `versions` before, have had their parts of a push."""
+        push, now = Push(self, np.empty(0, np.float32), note), self.now()
+        push.outer, push.inner = note.outer.age(versions, now), note.inner.age(versions, now)
+        push.results += results
+        self.pushed(push)
+
     def pushed(self, push: "Push") -> None:
         """All shards have had their part of a push."""
         note, results, now = push.note, push.results, self.now()
+        self._follow(
+            "push",
+            now,
+            worker=note.replica,
+            stamps=[_plain(stamp) for stamp in note.stamps],
+        )
         outer, inner = push.outer, push.inner
         applied = PushOutcome.APPLIED in results
         self.coordinator.pushed(note, applied=applied)
@@ -229,6 +258,7 @@ class Session:
     def evaluated(self, evaluation: Evaluation) -> None:
         """The evaluator brings its result."""
         request, held_out = evaluation.request, evaluation.held_out
+        self._follow("evaluation", self.now(), worker=0)
         judgement = self.coordinator.evaluated(evaluation)
         self._evaluations.append(evaluation)
         if judgement.best:
@@ -263,6 +293,7 @@ class Session:
 
     def worker_lost(self, role: str, index: int, why: str) -> None:
         """A worker died; what it had in hand is handed out again."""
+        self._follow("lost", self.now(), role=role, worker=index)
         self.totals.restarts += 1
         again = ""
         if role == "decoder":
@@ -281,6 +312,10 @@ class Session:
         """Tell the person who watches."""
         if self._listener is not None:
             self._listener(Notice(text))
+
+    def _follow(self, kind: str, time: float, **fields: Any) -> None:
+        if self._trace is not None:
+            self._trace.write(kind, time, **fields)
 
     def _record(self, kind: str, time: float, **fields: Any) -> None:
         if self._records is not None:
@@ -361,6 +396,7 @@ class Session:
         self.totals.restarts = run["restarts"]
         self._elapsed = run["time"] - self._clock()
         self._last_snapshot = self._last_look = self._watch()
+        self._follow("resumed", self.now(), updates=self.coordinator.updates)
         visits = self.coordinator.visits.counts
         done = visits.completed + visits.failed
         self._last_report = (self.now(), self.coordinator.updates, done, 0)
@@ -441,6 +477,10 @@ def _mean_age(ages: list[Age]) -> Age | None:
     return Age(
         sum(age.updates for age in ages) / len(ages), sum(age.seconds for age in ages) / len(ages)
     )
+
+
+def _plain(stamp: Stamp) -> list[Any]:
+    return [list(stamp.versions), stamp.time]
 
 
 def _rate(count: int, seconds: float) -> float:

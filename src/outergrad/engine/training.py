@@ -24,6 +24,7 @@ def train(
     listener: Listener | None = None,
     *,
     records: RecordWriter | None = None,
+    trace: RecordWriter | None = None,
     snapshots: Path | None = None,
     resume: bool = False,
     clock: Callable[[], float] | None = None,
@@ -36,6 +37,7 @@ def train(
         engine: by name (see `EngineName`), or made by `make_engine` with settings of its own.
         listener: is told how the run is doing.
         records: gets the kinds "outer", "push", "evaluation", "gap" and "restart".
+        trace: gets the order of everything, enough for `ReplayEngine` to repeat the run.
         snapshots: directory for snapshots; also written on Ctrl-C.
         resume: go on from the newest complete snapshot there, if any.
         clock: monotonic seconds; the engine's own, which is also its workers', by default.
@@ -65,6 +67,7 @@ def train(
             lambda: now() - start,
             listener=listener,
             records=records,
+            trace=trace,
             store=None if snapshots is None else SnapshotStore(snapshots),
             interrupt=interrupt,
             watch=time.monotonic if clock is None else None,

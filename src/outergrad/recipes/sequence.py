@@ -9,6 +9,7 @@ import numpy as np
 
 from outergrad.config import to_table
 from outergrad.criteria.config import Kind
+from outergrad.engine.engines import make_engine
 from outergrad.engine.events import Evaluated, Event, Notice, Statistics
 from outergrad.engine.result import Staleness, TrainingResult
 from outergrad.engine.training import train
@@ -22,6 +23,9 @@ from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSourc
 from outergrad.recipes.settings import RunConfig
 from outergrad.records import RecordWriter, read_records
 from outergrad.workers.program import Factory, Program
+
+TRACE = "trace.jsonl"
+"""In the stage's folder: the order of pulls and pushes, for `outergrad replay`."""
 
 
 def run_sequence(
@@ -42,16 +46,19 @@ def run_sequence(
     snapshots, records = folder / "snapshots", run / "records" / f"{kind.value}.jsonl"
     if not snapshots.exists():
         records.unlink(missing_ok=True)
+        (folder / TRACE).unlink(missing_ok=True)
     with (
         RecordWriter(records, kind.value) as writer,
+        RecordWriter(folder / TRACE, kind.value) as trace,
         progress.task(f"{kind.label}, utterances visited") as advance,
     ):
         result = train(
             program,
             replace(training, schedule=schedule, seed=config.seed),
-            config.engine,
-            _Listener(progress, advance, len(program.utterances)),
+            make_engine(config.engine, *config.engine_settings()),
+            TrainingListener(progress, advance, len(program.utterances)),
             records=writer,
+            trace=trace,
             snapshots=snapshots,
             resume=True,
         )
@@ -81,7 +88,7 @@ def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
     )
 
 
-class _Listener:
+class TrainingListener:
     """Turns events into lines and bar movements."""
 
     def __init__(self, progress: Progress, advance: Advance, utterances: int) -> None:
@@ -90,6 +97,7 @@ class _Listener:
         self._utterances = utterances
 
     def __call__(self, event: Event) -> None:
+        """Show an event."""
         match event:
             case Statistics():
                 self._advance(event.visits, event.epochs * self._utterances)

@@ -100,6 +100,8 @@ class PushNote:
     """Batches added up in it."""
     finished: tuple[int, ...]
     """Visits all of whose frames have been used with this push."""
+    stamps: tuple[Stamp, ...] = ()
+    """Parameters the replica held at each of the batches, in order."""
 
 
 @dataclass(frozen=True, slots=True)

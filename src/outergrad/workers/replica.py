@@ -100,6 +100,7 @@ class _PushSum:
         self._inner = Stamp((), 0.0)
         self._frames: dict[Stamp, int] = {}
         self._finished: list[int] = []
+        self._stamps: list[Stamp] = []
 
     def add(
         self, gradient: Float32Array, held: Stamp, outcomes: list[Outcome], rows: list[int]
@@ -109,6 +110,7 @@ class _PushSum:
         else:
             self.gradient = self.gradient + gradient
         self.batches += 1
+        self._stamps.append(held)
         for outcome, row in zip(outcomes, rows, strict=True):
             self._frames[outcome.stamp] = self._frames.get(outcome.stamp, 0) + 1
             if row == len(outcome.outer.frames) - 1:
@@ -122,6 +124,7 @@ class _PushSum:
             frames=sum(self._frames.values()),
             steps=self.batches,
             finished=tuple(self._finished),
+            stamps=tuple(self._stamps),
         )
 
 

@@ -53,7 +53,7 @@ class SimulatedEngine:
         desks = Desks(world, session, self._config.network.latency)
         self.machines = network.machines
         try:
-            with _one_core(), _one_thread_each():
+            with one_core(), one_thread_each():
                 self._hire(session, world, network, desks, cores)
                 world.run()
         finally:
@@ -70,7 +70,7 @@ class SimulatedEngine:
         size, trained, seed = program.parameters.size, program.trained, config.seed
         shared = Shared(program.evaluator.build())
         timed = TimedEvaluation(shared, costs.evaluate, cores, costs, seed, "evaluator", 0)
-        evaluator = Evaluator(size, timed, _FrozenClient(session), desks.evaluator)
+        evaluator = Evaluator(size, timed, FrozenClient(session), desks.evaluator)
         world.spawn("evaluator 0", EVALUATOR, evaluator.run)
         inner, outer = Shared(program.inner.build()), Shared(program.outer.build())
         for index in range(config.replicas):
@@ -133,22 +133,24 @@ class _PushingClient(_Client):
         self._network.push(gradient, note, applied)
 
 
-class _FrozenClient:
+class FrozenClient:
     """The parameters frozen for the evaluator."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def versions(self) -> tuple[int, ...]:
+        """Version of each shard now."""
         return self._session.server.versions
 
     def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        """Copy the frozen parameters; returns the version of each shard."""
         out[:] = self._session.memory.frozen
         return self._session.server.versions
 
 
 @contextmanager
-def _one_core() -> Iterator[None]:
+def one_core() -> Iterator[None]:
     """Keep all fibers on one core: only one runs at a time, and a baton travels faster there."""
     allowed = os.sched_getaffinity(0) if sys.platform == "linux" else set()
     if sys.platform == "linux":
@@ -162,7 +164,7 @@ def _one_core() -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Keep torch from starting helper threads for each of a thousand fibers."""
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch is not None else 1
