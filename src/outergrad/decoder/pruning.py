@@ -8,9 +8,7 @@ from outergrad.jit import kernel
 
 
 @kernel
-def _backward(
-    trellis: Trellis, first: int, last: int, lattice_beam: np.float32
-) -> Int64Array:
+def _backward(trellis: Trellis, first: int, last: int, lattice_beam: np.float32) -> Int64Array:
     """Carry `extra` back from frame `last` to `first`, and mark the silent links that die.
 
     extra(link) = cost(link) + extra(destination) - cost(destination), extra(token) = min over its

@@ -11,9 +11,9 @@ from outergrad.jit import kernel
 
 Records = npt.NDArray[Any]
 
-# A token is a graph state alive at a frame, with its best cost relative to its frame's offset. While
-# pruning, `extra` is how much worse the best path through it is than the best of all; otherwise it
-# is inf. `last_link` is the newest emitting link into it, -1 if there is none.
+# A token is a graph state alive at a frame, with its best cost relative to its frame's offset.
+# While pruning, `extra` is how much worse the best path through it is than the best of all;
+# otherwise it is inf. `last_link` is the newest emitting link into it, -1 if there is none.
 TOKEN = np.dtype([("state", "i4"), ("cost", "f4"), ("extra", "f4"), ("last_link", "i4")])
 # A link is an emitting arc taken from one token to another; its cost is that of the path through
 # it, on the destination's scale, so that pruning need not look at the source. `previous` is the

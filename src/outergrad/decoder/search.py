@@ -3,102 +3,38 @@
 Follows Kaldi's LatticeFasterDecoder (adaptive beam, max-active, min-active, links within the
 lattice beam), with these differences: costs are kept relative to the best token of the frame, so
 that float32 is enough for any number of frames; epsilon arcs are expanded level by level, so that
-each is followed once; links that cannot survive pruning are not recorded at all.
+each is followed once; links that cannot survive pruning are not recorded at all; the next frame's
+cutoff is known before the first token is made, so no token is made in vain.
 """
 
 import numpy as np
 
 from outergrad.arrays import Float32Array
+from outergrad.decoder.cutoff import LARGEST, expansion_cutoff
 from outergrad.decoder.prefetch import prefetch
 from outergrad.decoder.pruning import prune_settled
 from outergrad.decoder.records import (
     GraphView,
     Limits,
-    Records,
     Scratch,
     Trellis,
     with_room,
 )
 from outergrad.jit import kernel
 
-u32 = np.uint32
-u64 = np.uint64
 DONE = 0
 INVALID_SCORE = 1
 NO_PATH = 2
 
-# How much wider than the max-active cutoff the beam for new tokens is (Kaldi's beam_delta).
-_BEAM_DELTA = 0.5
+# Numbers known not to be negative index arrays as unsigned ones in the inner loops: otherwise the
+# compiler adds code that counts negative indices from the end, a quarter of all instructions.
+u32 = np.uint32
+u64 = np.uint64
+
 # Tokens this close to the best are tried first.
 _PROMISING = 1.0
 # Tokens ahead whose graph state and arcs are fetched into the cache.
 _AHEAD = 8
-# The largest finite cost: what exceeds it is impossible, not merely bad.
-_LARGEST = float(np.finfo(np.float32).max)
-
-
-@kernel
-def _kth_smallest_cost(
-    tokens: Records, begin: int, end: int, k: int, low: np.float32, high: np.float32
-) -> np.float32:
-    """The (k+1)-th smallest token cost, or `high` if not so many are from `low` to below `high`."""
-    # A histogram finds the bin, sorting that one bin finds the cost.
-    bins = 1024
-    scale = np.float32(bins) / (high - low)
-    counts = np.zeros(bins + 1, dtype=np.int64)
-    for token in range(begin, end):
-        counts[int(min((tokens[token].cost - low) * scale, np.float32(bins)))] += 1
-    chosen = 0
-    before = 0
-    while chosen < bins and before + counts[chosen] <= k:
-        before += counts[chosen]
-        chosen += 1
-    if chosen == bins:
-        return high
-    members = np.empty(counts[chosen] + 1, dtype=np.float32)
-    size = 0
-    for token in range(begin, end):
-        members[size] = tokens[token].cost
-        size += int(min((tokens[token].cost - low) * scale, np.float32(bins))) == chosen
-    members = members[:size]
-    members.sort()
-    found: np.float32 = members[k - before]
-    return found
-
-
-@kernel
-def _cutoff(
-    tokens: Records, begin: int, end: int, best: np.float32, limits: Limits
-) -> tuple[np.float32, np.float32]:
-    """Cost above which tokens are not expanded, and the beam for the tokens they lead to."""
-    cutoff = best + limits.beam
-    alive = end - begin
-    delta = np.float32(_BEAM_DELTA)
-    if alive > limits.max_active:
-        high = cutoff if cutoff < np.inf else _largest_cost(tokens, begin, end)
-        limit = _kth_smallest_cost(tokens, begin, end, limits.max_active, best, high)
-        if limit < cutoff:
-            return limit, limit - best + delta
-    if alive <= limits.min_active:
-        return np.float32(_LARGEST), np.float32(np.inf)
-    inside = 0
-    for token in range(begin, end):
-        inside += tokens[token].cost <= cutoff
-        if inside > limits.min_active:
-            return cutoff, limits.beam
-    high = _largest_cost(tokens, begin, end)
-    limit = _kth_smallest_cost(tokens, begin, end, limits.min_active, best, high)
-    if limit > cutoff:
-        return limit, limit - best + delta
-    return cutoff, limits.beam
-
-
-@kernel
-def _largest_cost(tokens: Records, begin: int, end: int) -> np.float32:
-    largest: np.float32 = tokens[begin].cost
-    for token in range(begin, end):
-        largest = max(largest, tokens[token].cost)
-    return largest
 
 
 @kernel
@@ -120,7 +56,7 @@ def _choose_tokens(
     marked = trellis.marked
     states = graph.states
     arcs = graph.arc_table
-    next_cutoff: np.float32 = np.float32(_LARGEST)
+    next_cutoff: np.float32 = np.float32(LARGEST)
     promising = min(cutoff, best + np.float32(_PROMISING))
     size = 0
     for number in range(trellis.first_token[frame], trellis.first_token[frame + 1]):
@@ -219,7 +155,7 @@ def _make_tokens(
     last = tokens.shape[0] - 1
     begin = trellis.first_token[frame]
     end = begin
-    link = trellis.first_link[frame]
+    link: int = trellis.first_link[frame]
     candidates_end = link + num_candidates
     num_reached = 0
     best: np.float32 = np.float32(np.inf)
@@ -255,7 +191,7 @@ def _make_tokens(
         tokens[place].last_link = link if records else last_link
         best = min(best, cost)
         scratch.reached[u64(num_reached)] = state
-        num_reached += (not known) & (state >= first_silent_state)
+        num_reached += int((not known) & (state >= first_silent_state))
         end += not known
         link += records
     return end, link, num_reached, best
@@ -342,7 +278,7 @@ def _expand_frame(
         The least cost of the tokens of the next frame, inf if there are none.
     """
     first_silent_state = graph.states.shape[0] - graph.epsilon_level.shape[0]
-    cutoff, beam = _cutoff(
+    cutoff, beam = expansion_cutoff(
         trellis.tokens, trellis.first_token[frame], trellis.first_token[frame + 1], best, limits
     )
     num_chosen, next_cutoff = _choose_tokens(graph, trellis, frame, best, cutoff, beam, costs)
@@ -377,7 +313,7 @@ def _start(graph: GraphView, limits: Limits, scratch: Scratch, trellis: Trellis)
     scratch.slot[graph.start] = 0
     scratch.reached[0] = graph.start
     num_reached = 1 if graph.start >= first_silent_state else 0
-    cutoff = min(limits.beam, np.float32(_LARGEST))
+    cutoff = min(limits.beam, np.float32(LARGEST))
     trellis.first_link[1] = 0
     best: np.float32 = np.float32(0.0)
     trellis.first_token[1], best = _follow_silent_arcs(
