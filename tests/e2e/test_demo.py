@@ -33,10 +33,10 @@ SETTINGS = {
     "dnn.hidden_units": "128",
     "dnn.dropout": "0",
     "ce.max_epochs": "8",
-    "mmi.training.schedule.epochs": "1",
+    "sequence.training.schedule.epochs": "1",
     # Models this poor leave thousands of hypotheses alive; what is tested here needs few.
-    "mmi.outer.decoder.max_active": "500",
-    "mmi.outer.decoder.beam": "9",
+    "sequence.outer.decoder.max_active": "500",
+    "sequence.outer.decoder.beam": "9",
     "decode.search.max_active": "1000",
     "decode.lm_weights": "[8, 11, 14]",
     "decode.insertion_penalties": "[0.0]",
@@ -113,7 +113,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(
     run: Path, results: dict[str, Any]
 ) -> None:
     """Interrupted while MMI runs: exit code 130, then only what was missing is done."""
-    change = ("--set", "mmi.training.schedule.epochs=2")
+    change = ("--set", "sequence.training.schedule.epochs=2")
     # As from a shell in the foreground: the child must not inherit an ignored SIGINT.
     with subprocess.Popen(
         command(run, *change),

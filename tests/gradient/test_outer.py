@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outergrad.criteria.mmi import MmiConfig, Sum
+from outergrad.criteria.config import CriterionConfig, Sum
 from outergrad.decoder.alignment import AlignConfig
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.errors import InputError
@@ -18,9 +18,9 @@ from outergrad.nnet.parameters import flatten, load_flat
 from outergrad.randomness import rng
 
 WORDS = ("<eps>", "yes", "no")
-KEEP_ALL = MmiConfig(rejection=0.0, cancellation=0.0)
+KEEP_ALL = CriterionConfig(rejection=0.0, cancellation=0.0)
 WIDE = DecoderConfig(beam=60.0, lattice_beam=60.0, acoustic_scale=0.5)
-CONFIG = OuterConfig(decoder=WIDE, alignment=AlignConfig(acoustic_scale=0.5), mmi=KEEP_ALL)
+CONFIG = OuterConfig(decoder=WIDE, alignment=AlignConfig(acoustic_scale=0.5), criterion=KEEP_ALL)
 ALL = replace(CONFIG, sum=Sum.ALL_ALIGNMENTS)
 
 
@@ -196,7 +196,7 @@ GOLDEN = ["fcaw-an409-fcaw-b", "fvap-cen6-fvap-b", "mdms2-cen3-mdms2-b"]
 @pytest.mark.parametrize("name", GOLDEN)
 def test_kaldi_outer_gradients_from_scores_one_alignment_per_word_string(shared, kaldi_graph, name):
     folder, _, reference, scores = golden(shared, kaldi_graph, name)
-    outer = run(scores, OuterConfig(mmi=KEEP_ALL), reference, kaldi_graph)
+    outer = run(scores, OuterConfig(criterion=KEEP_ALL), reference, kaldi_graph)
     expected = np.load(folder / "kaldi.npz")["num_minus_den_det"]
     distance = np.abs(dense(outer, scores.shape[1]) - expected).sum(axis=1)
     # Ours keeps apart what differs in the last two words, Kaldi's whole strings, and both prune:
@@ -208,7 +208,7 @@ def test_kaldi_outer_gradients_from_scores_one_alignment_per_word_string(shared,
 def test_kaldi_outer_gradients_from_scores_all_alignments(shared, kaldi_graph, name):
     folder, info, reference, scores = golden(shared, kaldi_graph, name)
     exact = DecoderConfig(beam=100.0, lattice_beam=30.0, max_active=100_000)
-    config = OuterConfig(sum=Sum.ALL_ALIGNMENTS, decoder=exact, mmi=KEEP_ALL)
+    config = OuterConfig(sum=Sum.ALL_ALIGNMENTS, decoder=exact, criterion=KEEP_ALL)
     outer = run(scores, config, reference, kaldi_graph)
     expected = np.load(folder / "kaldi.npz")["num_minus_den_full"]
     # Paths 30 nats below the best are left out, and Kaldi adds up in float32.

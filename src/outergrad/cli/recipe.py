@@ -24,6 +24,7 @@ from outergrad.cli.options import (
 from outergrad.errors import InputError
 
 if TYPE_CHECKING:
+    from outergrad.criteria.config import Kind
     from outergrad.recipes.run import Recipe
 
 
@@ -87,13 +88,19 @@ def graph(out: Out, settings: Set = None) -> None:
 @app.command()
 def train(
     out: Out,
-    criterion: Annotated[str, typer.Option(help="ce (frame error) or mmi (word error).")],
+    criterion: Annotated[
+        str, typer.Option(help="ce (frame error), or mmi, bmmi, smbr, mpe (word error).")
+    ],
     settings: Set = None,
 ) -> None:
-    """Train the DNN: --criterion ce, then --criterion mmi."""
-    if criterion not in ("ce", "mmi"):
-        raise InputError(f"--criterion {criterion}: choose ce or mmi")
-    _resume(out, settings).through(criterion)
+    """Train the DNN: --criterion ce, then a sequence criterion, which the run then has."""
+    from outergrad.criteria.config import Kind
+
+    kinds = [kind.value for kind in Kind]
+    if criterion != "ce" and criterion not in kinds:
+        raise InputError(f"--criterion {criterion}: choose ce, {', '.join(kinds)}")
+    kind = None if criterion == "ce" else Kind(criterion)
+    _resume(out, settings, kind).through(criterion)
 
 
 @app.command()
@@ -108,7 +115,7 @@ def score(out: Out, settings: Set = None) -> None:
     _resume(out, settings).through("score")
 
 
-def _resume(out: Path, settings: list[str] | None) -> "Recipe":
+def _resume(out: Path, settings: list[str] | None, criterion: "Kind | None" = None) -> "Recipe":
     from outergrad.recipes.run import Recipe
 
-    return Recipe.resume(out, settings or [], terminal())
+    return Recipe.resume(out, settings or [], terminal(), criterion)

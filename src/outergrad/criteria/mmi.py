@@ -1,12 +1,11 @@
 """Maximum mutual information: value and outer gradient from two sets of occupancies."""
 
 import math
-from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from outergrad.arrays import Float32Array, Float64Array, Int32Array, Int64Array
+from outergrad.criteria.config import CriterionConfig, Sum
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
 from outergrad.errors import InputError
 from outergrad.jit import kernel
@@ -22,42 +21,14 @@ ROW_SUM_TOLERANCE = 1e-4
 # sides take graph costs from differently pushed float32 graphs, which differ by some 1e-4.
 LOST_REFERENCE = 0.01
 
-_KEPT, _CANCELLED, _REJECTED = 0, 1, 2
-
-
-class Sum(StrEnum):
-    """Which alignments of a word string its weight sums over (PAPER section 7, "Which sum")."""
-
-    BEST_ALIGNMENT = "best-alignment"
-    """One alignment, the best, per word string."""
-    ALL_ALIGNMENTS = "all-alignments"
-    """All of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class MmiConfig:
-    """Which frames reach the trainer."""
-
-    rejection: float = 0.001
-    """A frame is rejected when gamma_den(reference state) is below this (0 = never)."""
-    cancellation: float = 0.01
-    """A frame cancels when sum_s |gamma_num - gamma_den|(s) is below this (0 = never)."""
-
-    add_reference: bool = False
-    """When beam search lost the reference, add the numerator's mass to the denominator: repairs
-    the criterion, and frame rejection is left with nothing to reject."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.rejection <= 1.0:
-            raise InputError(f"MMI: rejection is {self.rejection}, must be in [0, 1]")
-        if not 0.0 <= self.cancellation <= 2.0:
-            raise InputError(f"MMI: cancellation is {self.cancellation}, must be in [0, 2]")
+KEPT, CANCELLED, REJECTED = 0, 1, 2
+"""Fates of a frame."""
 
 
 def mmi(
     numerator: Occupancies,
     denominator: Occupancies,
-    config: MmiConfig,
+    config: CriterionConfig,
     *,
     utterance: str,
     numerator_sum: Sum,
@@ -123,24 +94,47 @@ def mmi(
     )
     if len(fates) < num_frames:
         return OuterGradient.failure(utterance, num_frames, "occupancies-off")
-    kept = np.flatnonzero(fates == _KEPT)
+    return gathered(utterance, fates, lengths, pdfs, values, numerator.log_z - log_z_den, missing)
+
+
+def gathered(
+    utterance: str,
+    fates: Int32Array,
+    lengths: Int64Array,
+    pdfs: Int32Array,
+    values: Float32Array,
+    value: float,
+    reference_missing: bool,
+) -> OuterGradient:
+    """The outer gradient whose kept rows lie one after the other in `pdfs` and `values`.
+
+    Args:
+        utterance: its id.
+        fates: int32 ``[frames]``, `KEPT`, `CANCELLED` or `REJECTED`.
+        lengths: int64 ``[frames]``, entries of each kept row.
+        pdfs: int32 ``[entries]``, pdf_ids.
+        values: float32 ``[entries]``.
+        value: criterion summed over frames.
+        reference_missing: whether beam search lost the reference.
+    """
+    kept = np.flatnonzero(fates == KEPT)
     offsets = np.zeros(len(kept) + 1, dtype=np.int64)
     np.cumsum(lengths[kept], out=offsets[1:])
     return OuterGradient(
         utterance=utterance,
-        num_frames=num_frames,
+        num_frames=len(fates),
         frames=kept.astype(np.int32),
         offsets=offsets,
         pdfs=pdfs,
         values=values,
         counts=FrameCounts(
-            frames=num_frames,
+            frames=len(fates),
             kept=len(kept),
-            cancelled=int(np.count_nonzero(fates == _CANCELLED)),
-            rejected=int(np.count_nonzero(fates == _REJECTED)),
+            cancelled=int(np.count_nonzero(fates == CANCELLED)),
+            rejected=int(np.count_nonzero(fates == REJECTED)),
         ),
-        value=numerator.log_z - log_z_den,
-        reference_missing=missing,
+        value=value,
+        reference_missing=reference_missing,
     )
 
 
@@ -208,11 +202,11 @@ def _differences(
             difference[touched[k]] *= 1.0 - added
             mass += abs(difference[touched[k]])
         if at_reference < rejection:
-            fates[t] = _REJECTED
+            fates[t] = REJECTED
         elif mass < cancellation or mass == 0.0:
-            fates[t] = _CANCELLED
+            fates[t] = CANCELLED
         else:
-            fates[t] = _KEPT
+            fates[t] = KEPT
             # Rounding left in the row is taken out evenly over its mass: rows sum to zero.
             excess = (1.0 - added) * (num_total - den_total)
             for k in range(count):

@@ -47,7 +47,17 @@ class SerialEngine:
                 desk = _DecoderDesk(session, number)
                 outer = program.outer.build()
                 decoders.append(
-                    Decoder(number, size, outer, config.fetch, client, desk, desk, session.now)
+                    Decoder(
+                        number,
+                        size,
+                        outer,
+                        config.fetch,
+                        client,
+                        desk,
+                        desk,
+                        session.now,
+                        config.gap,
+                    )
                 )
             inbox = _Outcomes(session, index, decoders)
             inner = program.inner.build()

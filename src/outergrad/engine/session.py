@@ -15,6 +15,7 @@ from outergrad.engine.memory import ParameterMemory
 from outergrad.engine.result import Staleness, Totals, TrainingResult
 from outergrad.engine.snapshots import Snapshot, SnapshotStore
 from outergrad.errors import InputError
+from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
 from outergrad.ps.server import ParameterServer, ServerState
 from outergrad.ps.shard import PushOutcome
@@ -110,10 +111,33 @@ class Session:
     def decoded(self, outcome: Outcome) -> None:
         """A decoder brings its result; a failed one is recorded here, others when they are used."""
         self.totals.count(outcome)
+        if outcome.gap is not None:
+            self._measured(outcome.gap, outcome.decoder)
         self.coordinator.decoded(outcome)
         if not len(outcome.outer.frames):
             self._record_outer(outcome)
             self._freeze_if_due()
+
+    def _measured(self, gap: Gap, decoder: int) -> None:
+        """A decoder has measured how far an auxiliary function is from the criterion."""
+        lowered = self.coordinator.gap_measured(gap.per_frame)
+        self._record(
+            "gap",
+            self.now(),
+            utterance=gap.utterance,
+            frames=gap.frames,
+            before=gap.before,
+            criterion=gap.value,
+            auxiliary=gap.auxiliary,
+            gap=gap.per_frame,
+            outer_age_updates=gap.age,
+            decoder=decoder,
+        )
+        if lowered:
+            self.notice(
+                f"the outer gradients are too old (gap {gap.per_frame:.3g} per frame): "
+                f"learning rate {self.coordinator.schedule.rate:g}"
+            )
 
     def next_outcome(self, replica: int) -> Outcome | Signal:
         """An outer gradient for a slot of a replica."""

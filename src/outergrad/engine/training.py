@@ -50,7 +50,7 @@ def train(
         config: who there is and how they exchange parameters.
         engine: `local` (processes and shared memory) or `serial` (one thread, deterministic).
         listener: is told how the run is doing.
-        records: gets the kinds "outer", "push", "evaluation" and "restart".
+        records: gets the kinds "outer", "push", "evaluation", "gap" and "restart".
         snapshots: directory for snapshots; also written on Ctrl-C.
         resume: go on from the newest complete snapshot there, if any.
         clock: monotonic seconds; in `local` the same as the workers', so best left alone.

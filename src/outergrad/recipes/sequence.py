@@ -1,4 +1,4 @@
-"""Stage `mmi`: asynchronous sequence training from the CE model."""
+"""Stages `mmi`, `bmmi`, `smbr`, `mpe`: asynchronous sequence training from the CE model."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.config import to_table
+from outergrad.criteria.config import Kind
 from outergrad.engine.events import Evaluated, Event, Notice, Statistics
 from outergrad.engine.result import Staleness, TrainingResult
 from outergrad.engine.training import train
@@ -22,7 +23,7 @@ from outergrad.workers.program import Factory, Program
 
 
 def run_sequence(
-    folder: Path, run: Path, config: RunConfig, progress: Progress
+    folder: Path, run: Path, config: RunConfig, progress: Progress, kind: Kind
 ) -> Mapping[str, Any]:
     """Train with outer gradients from on-the-fly lattices; write ``model``.
 
@@ -31,6 +32,7 @@ def run_sequence(
         run: the run directory, from which each role opens what it needs.
         config: all settings.
         progress: bars and notes.
+        kind: the criterion.
     """
     model = AcousticModel.load(run / "ce" / "model")
     layout = ParameterLayout.of(model.module)
@@ -39,25 +41,27 @@ def run_sequence(
     # Only what could be aligned in the bootstrap is worth a visit; the rest is in its summary.
     aligned = Bootstrapped(run / "bootstrap").alignments("train")
     program = Program(
-        outer=Factory.of(DecoderSource, run=str(run), config=table),
-        inner=Factory.of(ReplicaSource, run=str(run)),
-        evaluator=Factory.of(EvaluatorSource, run=str(run), config=table),
+        outer=Factory.of(DecoderSource, run=str(run), config=table, criterion=kind.value),
+        inner=Factory.of(ReplicaSource, run=str(run), config=table),
+        evaluator=Factory.of(EvaluatorSource, run=str(run), config=table, criterion=kind.value),
         parameters=flatten(model.module),
         utterances=tuple(
             u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
         ),
-        trained=Span(last.start, last.stop) if config.mmi.layers == "last" else None,
+        trained=Span(last.start, last.stop) if config.sequence.layers == "last" else None,
     )
-    snapshots, records = folder / "snapshots", run / "records" / "mmi.jsonl"
+    training, scale = config.sequence.training, config.sequence.rate_scale.of(kind)
+    schedule = replace(training.schedule, rate=training.schedule.rate * scale)
+    snapshots, records = folder / "snapshots", run / "records" / f"{kind.value}.jsonl"
     if not snapshots.exists():
         records.unlink(missing_ok=True)
     with (
-        RecordWriter(records, "mmi") as writer,
-        progress.task("MMI, utterances visited") as advance,
+        RecordWriter(records, kind.value) as writer,
+        progress.task(f"{kind.label}, utterances visited") as advance,
     ):
         result = train(
             program,
-            replace(config.mmi.training, seed=config.seed),
+            replace(training, schedule=schedule, seed=config.seed),
             config.engine,
             _Listener(progress, advance, len(program.utterances)),
             records=writer,

@@ -6,15 +6,17 @@ from typing import Literal, Self
 
 from outergrad.bootstrap.config import BootstrapConfig
 from outergrad.corpus import CheckConfig
+from outergrad.criteria.config import Kind
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.errors import InputError
 from outergrad.features.frontend import FilterbankConfig, MfccConfig
 from outergrad.features.normalisation import Normalisation
+from outergrad.gradient.auxiliary import AuxiliaryConfig
 from outergrad.gradient.ce import CeConfig
 from outergrad.gradient.outer import OuterConfig
 from outergrad.graph.units import GraphConfig
 from outergrad.nnet.dnn import DnnConfig
-from outergrad.workers.config import AsyncConfig, ScheduleConfig
+from outergrad.workers.config import AsyncConfig, GapConfig, ScheduleConfig
 
 
 @dataclass(frozen=True)
@@ -88,16 +90,49 @@ class LmConfig:
 
 
 @dataclass(frozen=True)
+class RateScales:
+    """Factors on the learning rate: the outer gradients of the criteria differ in size."""
+
+    mmi: float = 1.0
+    """MMI: posteriors, at most 1."""
+    bmmi: float = 1.0
+    """bMMI: the same."""
+    smbr: float = 0.1
+    """sMBR: posteriors times differences of accuracy, in frames."""
+    mpe: float = 0.1
+    """MPE: the same."""
+
+    def of(self, kind: Kind) -> float:
+        """The factor of a criterion."""
+        factor: float = getattr(self, kind.value)
+        return factor
+
+    def __post_init__(self) -> None:
+        for kind in Kind:
+            if not 0.0 < self.of(kind) < float("inf"):
+                raise InputError(f"rate scale of {kind} is {self.of(kind)}, must be positive")
+
+
+@dataclass(frozen=True)
 class SequenceConfig:
-    """MMI training."""
+    """Sequence training, by whatever criterion."""
 
     layers: Literal["all", "last"] = "all"
     """Layers that are trained (Fig. 7)."""
     outer: OuterConfig = field(default_factory=OuterConfig)
     """Sums, searches, and which frames count."""
+    auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
+    """What is climbed while an outer gradient is in use."""
+    freeze_silence: bool = False
+    """The silence states' weights and biases in the last layer keep the values of the CE model."""
+    rate_scale: RateScales = field(default_factory=RateScales)
+    """Learning rate of each criterion, relative to that of the schedule."""
     training: AsyncConfig = field(
         default_factory=lambda: AsyncConfig(
-            queue=4, clip_norm=100.0, schedule=ScheduleConfig(rate=1e-4, epochs=5, patience=2)
+            queue=4,
+            clip_norm=100.0,
+            schedule=ScheduleConfig(rate=1e-4, epochs=5, patience=2),
+            gap=GapConfig(every=50),
         )
     )
     """Roles, staleness, learning rate. The rate is for ReLU networks and gradients summed over
@@ -114,7 +149,7 @@ class DecodeConfig:
     """Beam search; lattices are rescored at every LM weight."""
     lm_weights: tuple[int, ...] = tuple(range(4, 19))
     """LM weights tried on the tuning set (1 / acoustic scale)."""
-    insertion_penalties: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    insertion_penalties: tuple[float, ...] = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0)
     """Costs per word tried on the tuning set, in nats."""
     threads: int = 2
     """Utterances decoded at a time."""
@@ -156,9 +191,15 @@ class RunConfig:
     """The network."""
     ce: CeConfig = field(default_factory=lambda: CeConfig(precision="bfloat16", max_epochs=15))
     """Frame training."""
-    mmi: SequenceConfig = field(default_factory=SequenceConfig)
+    criteria: tuple[Kind, ...] = (Kind.MMI,)
+    """Sequence criteria (mmi, bmmi, smbr, mpe); each is a system of its own that starts from CE."""
+    sequence: SequenceConfig = field(default_factory=SequenceConfig)
     """Sequence training."""
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     """Test."""
     score: ScoreConfig = field(default_factory=ScoreConfig)
     """Word errors."""
+
+    def __post_init__(self) -> None:
+        if len(set(self.criteria)) < len(self.criteria):
+            raise InputError(f"criteria: {', '.join(self.criteria)} names one twice")

@@ -56,7 +56,8 @@ def _role(
 
     match start.role:
         case Role.DECODER:
-            return Decoder(start.index, size, source, config.fetch, memory, link, link, clock)
+            gap = config.gap
+            return Decoder(start.index, size, source, config.fetch, memory, link, link, clock, gap)
         case Role.REPLICA:
             client = _MailboxClient(start.index, memory, link)
             trained = start.plan.trained
