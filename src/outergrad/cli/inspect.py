@@ -49,6 +49,7 @@ def lattice(
     from outergrad.lattice import text
     from outergrad.lattice.picture import picture
 
+    words: tuple[str, ...] | None
     if where.is_dir():
         found, words, about = _decoded(where, _needed(utterance), system, lm, lattice_beam)
     else:

@@ -117,7 +117,7 @@ def with_path(lattice: WordLattice, path: Path, scores: Float32Array) -> WordLat
     into_end = int(lattice.first_arc[end])
     at = np.full(size - 1, into_end)
 
-    def grown(old: np.ndarray, new: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def grown(old: np.ndarray, new: np.ndarray) -> np.ndarray:
         inner = np.insert(old, at, new[:-1]) if size > 1 else old
         return np.append(inner, new[-1]).astype(old.dtype)
 
