@@ -86,7 +86,7 @@ def test_a_lattice_written_is_read_again(graph, capsys, tmp_path):
         (["lattice", "{tmp}/word.txt", "--graph", "{tmp}/graph"], "word_id 7"),
         (["lattice", "{tmp}/graph"], "give --utterance"),
         (["lattice", "{tmp}/graph", "--utterance", "u"], "no run begun here"),
-        (["graph", "{tmp}"], "has not compiled its graphs"),
+        (["graph", "{tmp}/two.txt"], "has not compiled its graphs"),
         (["graph", "{tmp}", "--lm", "bigram"], "choose mono or tri and unigram or trigram"),
         (["alignment", "{tmp}", "--utterance", "u"], "no run begun here"),
     ],
