@@ -82,6 +82,10 @@ class DecoderSource:
         """Use these parameters from now on."""
         load_flat(self._source.model.module, parameters)
 
+    def seen(self, updates: int) -> None:
+        """The parameters have seen so many updates: lattices kept from before may be too old."""
+        self._source.lattices.updates = updates
+
     def compute(self, utterance: str) -> OuterGradient:
         """Outer gradient of an utterance, or the reason why there is none."""
         return self._source.compute(utterance, self._words[utterance])
