@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 inspect = typer.Typer(
     help="Look inside a lattice, a decoding graph or an alignment.", no_args_is_help=True
 )
-app.add_typer(inspect, name="inspect")
+app.add_typer(inspect, name="inspect", rich_help_panel="Look inside")
 
 Where = Annotated[Path, typer.Argument(help="Run directory, or a file or folder; see above.")]
 UtteranceId = Annotated[str | None, typer.Option(help="Utterance id.")]
