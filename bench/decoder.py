@@ -5,41 +5,18 @@ import threading
 import time
 
 import kaldi_decoder
-import kaldifst
 import numpy as np
 
 from outergrad.decoder.decoding import DecoderConfig, decode
 from outergrad.decoder.records import Workspace
-from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.lattice.paths import best_path
 from support.budget import alternate, report
 from support.lexicon_tree import make_tree, sample_scores
+from support.peer import openfst_graph, peer_words
 
 REPEATS = 5
 THREAD_ROUNDS = 2
 MEMORY_FRAMES = 6000
-
-
-def openfst_graph(graph: DecodingGraph) -> kaldifst.StdVectorFst:
-    """The same graph for OpenFst, input labels pdf + 1."""
-    fst = kaldifst.StdVectorFst()
-    for _ in range(graph.num_states):
-        fst.add_state()
-    fst.start = graph.start
-    for state in np.flatnonzero(graph.final_cost < np.inf).tolist():
-        fst.set_final(state, float(graph.final_cost[state]))
-    arcs = graph.arcs()
-    columns = (arcs.source, arcs.destination, arcs.pdf, arcs.word, arcs.cost)
-    for source, target, pdf, word, cost in zip(*(c.tolist() for c in columns), strict=True):
-        fst.add_arc(source, kaldifst.StdArc(pdf + 1, word, cost, target))
-    return fst
-
-
-def peer_words(decoder: kaldi_decoder.FasterDecoder, scores: np.ndarray) -> list[int]:
-    decoder.decode(kaldi_decoder.DecodableCtc(scores))
-    _, path = decoder.get_best_path()
-    _, _, words, _ = kaldifst.get_linear_symbol_sequence(path)
-    return list(words)
 
 
 def main() -> None:

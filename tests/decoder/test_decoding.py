@@ -340,6 +340,23 @@ def test_reasons():
     )
 
 
+def test_more_frames_than_memory_allows(monkeypatch):
+    """Simulated where the buffers grow: a machine without memory would end the test, too."""
+    workspace = Workspace()
+    decode(chain(4), np.zeros((3, 1), dtype=np.float32), workspace=workspace)
+
+    def full(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr("outergrad.decoder.decoding.search", full)
+    for act in (decode, decode_words, align):
+        with pytest.raises(DecodingError, match="3 frames need more memory") as caught:
+            act(chain(4), np.zeros((3, 1), dtype=np.float32), workspace=workspace)
+        assert caught.value.reason == "no-memory"
+    monkeypatch.undo()
+    decode(chain(4), np.zeros((3, 1), dtype=np.float32), workspace=workspace)
+
+
 def test_the_retry_beam_finds_what_the_first_beam_loses():
     # Two ways out of the start: the cheap one is a dead end for three frames.
     graph = DecodingGraph.from_arcs(

@@ -9,6 +9,7 @@ from outergrad.decoder.alignment import AlignConfig, align
 from outergrad.decoder.decoding import DecoderConfig, decode, decode_words
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.restrict import restrict
+from outergrad.lattice.n_best import n_best
 from outergrad.lattice.paths import best_path, forward_backward, log_z
 from outergrad.lattice.text import parse_lattice, parse_word_lattice
 
@@ -95,6 +96,61 @@ def test_one_alignment_per_word_string_is_kaldis_determinization(golden, golden_
     assert found.log_z == pytest.approx(golden.info["det"]["logZ"], abs=2e-3)
     path = best_path(lattice)
     np.testing.assert_array_equal(path.transitions, golden.arrays["best_tid_det"])
+
+
+def arcs_of(lattice):
+    """Frame, labels and cost of each arc, as a sorted list."""
+    arcs = zip(
+        lattice.frame[lattice.source].tolist(),
+        lattice.transition.tolist(),
+        lattice.word.tolist(),
+        # The text has six digits per weight.
+        (float(f"{cost:.4f}") + 0.0 for cost in lattice.graph_cost),
+        strict=True,
+    )
+    return sorted(arcs)
+
+
+def test_pruned_lattices_have_exactly_the_arcs_of_kaldis(golden, golden_graph):
+    """So every path of Kaldi's raw lattice is in ours, up to the lattice beam itself."""
+    ours = decode(golden_graph, golden.scores, DecoderConfig(acoustic_scale=KAPPA))
+    theirs = parse_lattice(golden.raw_text, pdf_of=golden.pdf_of)
+    assert ours.num_nodes == theirs.num_nodes
+    for mine, kaldis in zip(arcs_of(ours), arcs_of(theirs), strict=True):
+        assert mine[:3] == kaldis[:3]
+        assert mine[3] == pytest.approx(kaldis[3], abs=2e-4)
+
+
+def test_all_that_differs_from_kaldis_determinization_is_beyond_the_beam(golden, golden_graph):
+    """Kaldi prunes arcs, so a string beyond the beam stays if each arc serves a better one too.
+
+    Within the beam both have the same word strings with the same scores; leaving Kaldi's others
+    out, the posteriors agree, and the distance of the test above (0.0016 at one frame) is gone.
+    """
+    config = DecoderConfig(acoustic_scale=KAPPA, word_history=64)
+    ours = n_best(decode_words(golden_graph, golden.scores, config), 20_000)
+    theirs = parse_word_lattice(golden.det_text, pdf_of=golden.pdf_of)
+    theirs = n_best(theirs, 20_000, KAPPA)
+    best = theirs[0].log_score
+    # Six digits per weight, some hundred weights; strings at the very edge may fall either way.
+    rounding = 2e-3
+    mine = {path.words: path for path in ours}
+    kaldis = {path.words: path for path in theirs if path.log_score > best - 8.0 - rounding}
+    for words in mine.keys() ^ kaldis.keys():
+        score = (mine.get(words) or kaldis[words]).log_score
+        assert score == pytest.approx(best - 8.0, abs=2 * rounding)
+    common = mine.keys() & kaldis.keys()
+    assert len(common) >= 9
+    sums = []
+    for paths in (mine, kaldis):
+        weights = np.exp([paths[words].log_score - best for words in common])
+        dense = np.zeros((len(golden.scores), NUM_PDFS))
+        for words, weight in zip(common, weights / weights.sum(), strict=True):
+            dense[np.arange(len(golden.scores)), paths[words].pdfs] += weight
+        sums.append(dense)
+    for words in common:
+        assert mine[words].log_score == pytest.approx(kaldis[words].log_score, abs=rounding)
+    assert np.abs(sums[0] - sums[1]).sum(axis=1).max() < 1e-4
 
 
 def test_forced_alignment_and_numerator(golden, golden_graph):

@@ -213,6 +213,29 @@ def test_a_little_training_lowers_the_loss():
     assert loss(logits, lengths, transcripts).item() < 0.7 * start
 
 
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
+def test_models_trained_in_parallel(tmp_path):
+    """Under DistributedDataParallel (here alone) gradients are those of the plain model."""
+    _, lengths, transcripts = batch()
+    x = torch.randn(3, 6, 4, generator=torch.Generator().manual_seed(2))
+    torch.manual_seed(0)
+    plain = torch.nn.Linear(4, 3)
+    loss = make(MMILoss)
+    loss(plain(x), lengths, transcripts).backward()
+    expected = [parameter.grad.clone() for parameter in plain.parameters()]
+    plain.zero_grad()
+    meeting = f"file://{tmp_path / 'meeting'}"
+    torch.distributed.init_process_group("gloo", init_method=meeting, rank=0, world_size=1)
+    try:
+        parallel = torch.nn.parallel.DistributedDataParallel(plain)
+        loss(parallel(x), lengths, transcripts).backward()
+    finally:
+        torch.distributed.destroy_process_group()
+    for parameter, gradient in zip(plain.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+        assert gradient.any()
+
+
 def test_misuse_is_explained():
     logits, lengths, transcripts = batch()
     loss = make(MMILoss)

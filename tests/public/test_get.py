@@ -245,7 +245,11 @@ def test_archives_cannot_write_elsewhere(tmp_path: Path) -> None:
     assert not (tmp_path / "folder" / "evil").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", tar_of({"a": bytes(5000)})[:60]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", tar_of({"a": bytes(5000)})[:60]],
+    ids=["empty", "no archive", "cut short"],
+)
 def test_broken_archives_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tar.gz").write_bytes(content)
     with pytest.raises(InputError, match="cannot be unpacked"):

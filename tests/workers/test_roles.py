@@ -93,6 +93,26 @@ class Source:
         return HeldOut(self.at)
 
 
+class Aged(Source):
+    """Remembers how new it was told that its parameters are."""
+
+    def __init__(self, world):
+        super().__init__(world, lambda u: outer(u, [1.0]))
+        self.told = []
+
+    def seen(self, updates):
+        self.told.append(updates)
+
+
+def test_a_source_hears_how_new_its_parameters_are():
+    world = World(ASSIGNMENTS)
+    source = Aged(world)
+    role = Decoder(0, 2, None, source, FetchPolicy("updates", 2), world, world, world, world.clock)
+    while role.step():
+        world.version += 1
+    assert source.told == [0, 2, 4]
+
+
 def decoder(world, policy, make=lambda u: outer(u, [1.0]), trained=None):
     return Decoder(0, 2, trained, Source(world, make), policy, world, world, world, world.clock)
 

@@ -10,7 +10,7 @@ from outergrad.errors import InputError, OutergradError
 
 INTERRUPTED = 130
 
-PANELS = ("Train", "Data", "Use", "Look inside", "Stages of a run, one at a time")
+PANELS = ("Train", "Use", "Look inside", "Stages of a run, one at a time")
 """Groups of commands in the order of the help page; others follow."""
 
 app = typer.Typer(
@@ -39,12 +39,14 @@ def _common(
 
 
 def sort_panels() -> None:
-    """Put the commands in the order of `PANELS`: the help page follows it."""
+    """Put the commands in the order of `PANELS`, `run` first: the help page follows it."""
 
     def place(panel: object) -> int:
         return PANELS.index(panel) if isinstance(panel, str) and panel in PANELS else len(PANELS)
 
-    app.registered_commands.sort(key=lambda command: place(command.rich_help_panel))
+    app.registered_commands.sort(
+        key=lambda command: (place(command.rich_help_panel), command.name != "run")
+    )
 
 
 def main() -> None:

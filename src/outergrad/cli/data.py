@@ -13,7 +13,7 @@ from outergrad.errors import InputError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-PANEL = "Data"
+PANEL = "Train"
 
 
 @app.command(rich_help_panel=PANEL)

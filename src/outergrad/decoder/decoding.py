@@ -73,7 +73,8 @@ def decode(
 
     Raises:
         InputError: the scores have the wrong shape.
-        DecodingError: zero frames, scores with nan or +inf, or no path to a final state.
+        DecodingError: zero frames, scores with nan or +inf, no path to a final state, or more
+            frames than memory allows.
 
     Source: Povey et al., Generating exact lattices in the WFST framework (2012), before
     determinization; we prune by exact forward-backward Viterbi scores.
@@ -91,9 +92,16 @@ def decode(
         min_active=config.min_active,
         prune_interval=config.prune_interval,
     )
-    outcome, frame, trellis = search(
-        view, scores, limits, workspace.scratch(graph), workspace.trellis(num_frames)
-    )
+    try:
+        outcome, frame, trellis = search(
+            view, scores, limits, workspace.scratch(graph), workspace.trellis(num_frames)
+        )
+    except MemoryError as error:
+        raise DecodingError(
+            "no-memory",
+            f"{num_frames} frames need more memory than there is: tokens and links of {config}"
+            f" on a graph of {graph.num_states} states; narrow the beams or cut the utterance",
+        ) from error
     workspace.keep(trellis)
     if outcome == INVALID_SCORE:
         raise DecodingError(

@@ -2,112 +2,117 @@
 
 import numpy as np
 
-from outergrad.arrays import Float32Array
+from outergrad.arrays import Float32Array, Int64Array
 from outergrad.decoder.records import Trellis
 from outergrad.jit import kernel
 
 
 @kernel
-def _keep_silent_links(
-    trellis: Trellis, begin: int, end: int, kept: int, lattice_beam: np.float32
-) -> int:
-    """Move the epsilon links worth keeping to just below `kept`; returns where they begin."""
-    tokens = trellis.tokens
-    links = trellis.links
-    extra = trellis.extra
-    for link in range(end - 1, begin - 1, -1):
-        source = links[link].source
-        target = links[link].destination
-        through = extra[target] + (links[link].cost - tokens[target].cost)
-        extra[source] = min(extra[source], through)
-        if through <= lattice_beam:
-            kept -= 1
-            links[kept] = links[link]
-    return kept
-
-
-@kernel
-def _keep_emitting_links(
-    trellis: Trellis, begin: int, end: int, kept: int, lattice_beam: np.float32
-) -> int:
-    """Move the emitting links worth keeping to just below `kept`; returns where they begin.
-
-    Nine links in ten die here, unpredictably, so there are no branches: every link is copied, and
-    the place moves on only if it was worth it. A source may get an `extra` beyond the beam from
-    a dead link, which is as dead as inf.
-    """
-    links = trellis.links
-    extra = trellis.extra
-    rest = trellis.rest
-    for link in range(end - 1, begin - 1, -1):
-        source = links[link].source
-        through = links[link].cost + rest[links[link].destination]
-        extra[source] = min(extra[source], through)
-        links[kept - 1] = links[link]
-        kept -= through <= lattice_beam
-    return kept
-
-
-@kernel
-def _backward(trellis: Trellis, first: int, last: int, lattice_beam: np.float32) -> int:
-    """Carry `extra` back from frame `last` to `first`, gathering the links worth keeping.
+def _backward(trellis: Trellis, first: int, last: int, lattice_beam: np.float32) -> Int64Array:
+    """Carry `extra` back from frame `last` to `first`, and mark the silent links that die.
 
     extra(link) = cost(link) + extra(destination) - cost(destination), extra(token) = min over its
-    outgoing links; reversed creation order visits every token after all that it leads to. The
-    links kept lie at the end of where the links of these frames were, and `first_link` and
-    `first_silent` say where; returns where the links began.
+    outgoing links. Silent links in reversed order visit every token after all that it leads to.
+    A silent link that is not worth keeping gets the source -1. The tokens worth keeping are listed
+    in `marked`, those of a frame from where its tokens begin; returns how many there are in each.
     """
-    end = trellis.first_link[last + 1]
-    kept = end
+    tokens = trellis.tokens
+    links = trellis.links
+    silent = trellis.silent
+    marked = trellis.marked
+    survivors = np.zeros(last - first + 1, np.int64)
     for frame in range(last, first - 1, -1):
-        silent = trellis.first_silent[frame]
-        begin = trellis.first_link[frame]
-        kept = _keep_silent_links(trellis, silent, end, kept, lattice_beam)
-        trellis.first_silent[frame] = kept
-        if frame > 0:
-            for token in range(trellis.first_token[frame], trellis.first_token[frame + 1]):
-                trellis.rest[token] = trellis.extra[token] - trellis.tokens[token].cost
-            trellis.extra[trellis.first_token[frame - 1] : trellis.first_token[frame]] = np.inf
-            kept = _keep_emitting_links(trellis, begin, silent, kept, lattice_beam)
-        trellis.first_link[frame] = kept
-        end = begin
-    return int(end)
+        begin = trellis.first_silent[frame]
+        for link in range(trellis.first_silent[frame + 1] - 1, begin - 1, -1):
+            source = silent[link].source
+            target = silent[link].destination
+            through = tokens[target].extra + (silent[link].cost - tokens[target].cost)
+            if through <= lattice_beam:
+                tokens[source].extra = min(tokens[source].extra, through)
+            else:
+                silent[link].source = -1
+        # Where the list of survivors begins is where the frame's tokens begin.
+        token_begin = trellis.first_token[frame]
+        size = token_begin
+        for token in range(token_begin, trellis.first_token[frame + 1]):
+            marked[size] = token
+            size += tokens[token].extra <= lattice_beam
+        survivors[frame - first] = size - token_begin
+        if frame == first:
+            break
+        for index in range(token_begin, size):
+            token = marked[index]
+            rest = tokens[token].extra - tokens[token].cost
+            link = tokens[token].last_link
+            while link >= 0:
+                through = links[link].cost + rest
+                if through <= lattice_beam:
+                    source = links[link].source
+                    tokens[source].extra = min(tokens[source].extra, through)
+                link = links[link].previous
+    return survivors
 
 
 @kernel
 def _compact(
-    trellis: Trellis, first: int, last: int, links_begin: int, lattice_beam: np.float32
+    trellis: Trellis, first: int, last: int, lattice_beam: np.float32, survivors: Int64Array
 ) -> None:
-    """Close the gaps that `_backward` left, renumbering the tokens worth keeping."""
+    """Close up the tokens and links worth keeping, and reset `extra`.
+
+    The links into each token stay in order; tokens before frame `first` stay where they are.
+    """
     tokens = trellis.tokens
     links = trellis.links
+    silent = trellis.silent
+    kept = trellis.kept
     renumbered = trellis.renumbered
-    if first > 0:
-        for token in range(trellis.first_token[first - 1], trellis.first_token[first]):
-            renumbered[token] = token
     new_token = trellis.first_token[first]
+    new_silent = trellis.first_silent[first]
+    links_begin = trellis.first_link[first]
+    size = 0
     token_begin = new_token
-    new_link = links_begin
+    silent_begin = new_silent
     for frame in range(first, last + 1):
-        token_end = trellis.first_token[frame + 1]
-        for token in range(token_begin, token_end):
-            renumbered[token] = new_token
+        trellis.first_link[frame] = links_begin + size
+        for index in range(token_begin, token_begin + survivors[frame - first]):
+            token = trellis.marked[index]
+            rest = tokens[token].extra - tokens[token].cost
+            link = tokens[token].last_link
             tokens[new_token] = tokens[token]
-            new_token += trellis.extra[token] <= lattice_beam
-        token_begin = token_end
+            tokens[new_token].extra = np.inf
+            tokens[new_token].last_link = -1
+            renumbered[token] = new_token
+            before = -1
+            while link >= 0:
+                if links[link].cost + rest <= lattice_beam:
+                    source = links[link].source
+                    kept[size] = links[link]
+                    kept[size].source = renumbered[source] if frame > first else source
+                    kept[size].previous = -1
+                    if before < 0:
+                        tokens[new_token].last_link = links_begin + size
+                    else:
+                        kept[before].previous = links_begin + size
+                    before = size
+                    size += 1
+                link = links[link].previous
+            new_token += 1
+        token_begin = trellis.first_token[frame + 1]
         trellis.first_token[frame + 1] = new_token
-        begin = trellis.first_link[frame]
-        silent = trellis.first_silent[frame]
-        end = trellis.first_link[frame + 1]
-        trellis.first_link[frame] = new_link
-        trellis.first_silent[frame] = new_link + silent - begin
-        for link in range(begin, end):
-            links[new_link].source = renumbered[links[link].source]
-            links[new_link].destination = renumbered[links[link].destination]
-            links[new_link].arc = links[link].arc
-            links[new_link].cost = links[link].cost
-            new_link += 1
-    trellis.first_link[last + 1] = new_link
+        silent_end = trellis.first_silent[frame + 1]
+        trellis.first_silent[frame] = new_silent
+        for link in range(silent_begin, silent_end):
+            if silent[link].source < 0:
+                continue
+            silent[new_silent].source = renumbered[silent[link].source]
+            silent[new_silent].destination = renumbered[silent[link].destination]
+            silent[new_silent].arc = silent[link].arc
+            silent[new_silent].cost = silent[link].cost
+            new_silent += 1
+        silent_begin = silent_end
+        trellis.first_silent[frame + 1] = new_silent
+    links[links_begin : links_begin + size] = kept[:size]
+    trellis.first_link[last + 1] = links_begin + size
 
 
 @kernel
@@ -118,9 +123,9 @@ def prune_settled(trellis: Trellis, first: int, last: int, lattice_beam: np.floa
     pruning at the end would keep.
     """
     for token in range(trellis.first_token[last], trellis.first_token[last + 1]):
-        trellis.extra[token] = 0.0
-    links_begin = _backward(trellis, first, last, lattice_beam)
-    _compact(trellis, first, last, links_begin, lattice_beam)
+        trellis.tokens[token].extra = 0.0
+    survivors = _backward(trellis, first, last, lattice_beam)
+    _compact(trellis, first, last, lattice_beam, survivors)
 
 
 @kernel
@@ -135,7 +140,7 @@ def prune_final(
     if best == np.inf:
         return False
     for token in range(trellis.first_token[num_frames], trellis.first_token[num_frames + 1]):
-        trellis.extra[token] = tokens[token].cost + final_cost[tokens[token].state] - best
-    links_begin = _backward(trellis, 0, num_frames, lattice_beam)
-    _compact(trellis, 0, num_frames, links_begin, lattice_beam)
+        tokens[token].extra = tokens[token].cost + final_cost[tokens[token].state] - best
+    survivors = _backward(trellis, 0, num_frames, lattice_beam)
+    _compact(trellis, 0, num_frames, lattice_beam, survivors)
     return True

@@ -12,10 +12,17 @@ from outergrad.jit import kernel
 Records = npt.NDArray[Any]
 
 # A token is a graph state alive at a frame, with its best cost relative to its frame's offset.
-TOKEN = np.dtype([("state", "i4"), ("cost", "f4")])
-# A link is an arc taken from one token to another; its cost is that of the path through it, on the
-# destination's scale, so that pruning need not look at the source.
-LINK = np.dtype([("source", "i4"), ("destination", "i4"), ("arc", "i4"), ("cost", "f4")])
+# While pruning, `extra` is how much worse the best path through it is than the best of all;
+# otherwise it is inf. `last_link` is the newest emitting link into it, -1 if there is none.
+TOKEN = np.dtype([("state", "i4"), ("cost", "f4"), ("extra", "f4"), ("last_link", "i4")])
+# A link is an emitting arc taken from one token to another; its cost is that of the path through
+# it, on the destination's scale, so that pruning need not look at the source. `previous` is the
+# link before it into the same token, -1 if there is none; so pruning, which walks backwards, visits
+# only links into tokens worth keeping, one in a hundred. (While its frame is being expanded, it is
+# the graph state that the link leads to.)
+LINK = np.dtype([("source", "i4"), ("previous", "i4"), ("arc", "i4"), ("cost", "f4")])
+# An epsilon arc taken from one token to another of the same frame.
+SILENT_LINK = np.dtype([("source", "i4"), ("destination", "i4"), ("arc", "i4"), ("cost", "f4")])
 
 
 class GraphView(NamedTuple):
@@ -43,24 +50,28 @@ class Limits(NamedTuple):
 class Trellis(NamedTuple):
     """Tokens and links of one utterance, in order of time.
 
+    All arrays have spare room at the end.
+
     Attributes:
-        tokens: TOKEN [token], with spare room at the end.
-        links: LINK [link], with spare room at the end. Those into one frame are adjacent, first
-            the emitting ones, then the epsilon ones, sources in order of epsilon level.
-        extra: float32 [token], how much worse the best path through a token is than the best.
-        rest: float32 [token], `extra` minus the token's cost, of frames being pruned.
+        tokens: TOKEN [token].
+        links: LINK [link], those into one frame are adjacent.
+        silent: SILENT_LINK [silent link], those within one frame are adjacent, in the order of
+            their sources' epsilon levels.
+        kept: LINK [link], the links that survive while dead ones are removed.
         renumbered: int32 [token], new number of each token while dead ones are removed.
+        marked: int32 [token], tokens picked out: to be expanded, or worth keeping.
         first_token: int64 [frame + 2], where each frame's tokens begin. Frame 0 is before the
             first scores.
-        first_link: int64 [frame + 2], where the emitting links into a frame begin.
-        first_silent: int64 [frame + 1], where the epsilon links within a frame begin.
+        first_link: int64 [frame + 2], where the links into a frame begin.
+        first_silent: int64 [frame + 2], where the silent links within a frame begin.
     """
 
     tokens: Records
     links: Records
-    extra: Float32Array
-    rest: Float32Array
+    silent: Records
+    kept: Records
     renumbered: Int32Array
+    marked: Int32Array
     first_token: Int64Array
     first_link: Int64Array
     first_silent: Int64Array
@@ -74,11 +85,13 @@ class Scratch(NamedTuple):
             entry counts only if the token it points to is of this frame and of this state.
         pending: int32 [epsilon level + 1], a list per level of the states still to be expanded.
         chain: int32 [state with epsilon arcs], the rest of such a list.
+        reached: int32 [state with epsilon arcs + 1], those that emitting arcs reached.
     """
 
     slot: Int32Array
     pending: Int32Array
     chain: Int32Array
+    reached: Int32Array
 
 
 def graph_view(graph: DecodingGraph) -> GraphView:
@@ -102,12 +115,14 @@ class Workspace:
     def __init__(self) -> None:
         self._slot = np.empty(0, dtype=np.int32)
         self._chain = np.empty(0, dtype=np.int32)
+        self._reached = np.empty(0, dtype=np.int32)
         self._pending = np.empty(0, dtype=np.int32)
         self._trellis = Trellis(
             np.empty(0, dtype=TOKEN),
             np.empty(0, dtype=LINK),
-            np.empty(0, dtype=np.float32),
-            np.empty(0, dtype=np.float32),
+            np.empty(0, dtype=SILENT_LINK),
+            np.empty(0, dtype=LINK),
+            np.empty(0, dtype=np.int32),
             np.empty(0, dtype=np.int32),
             np.empty(0, dtype=np.int64),
             np.empty(0, dtype=np.int64),
@@ -117,13 +132,14 @@ class Workspace:
     def scratch(self, graph: DecodingGraph) -> Scratch:
         """Scratch arrays large enough for `graph`."""
         if len(self._slot) < graph.num_states:
-            self._slot = np.empty(graph.num_states, dtype=np.int32)
-        if len(self._chain) < len(graph.epsilon_level):
+            self._slot = np.zeros(graph.num_states, dtype=np.int32)
+        if len(self._reached) < len(graph.epsilon_level) + 1:
             self._chain = np.empty(len(graph.epsilon_level), dtype=np.int32)
+            self._reached = np.empty(len(graph.epsilon_level) + 1, dtype=np.int32)
         if len(self._pending) < graph.num_levels + 1:
             self._pending = np.empty(graph.num_levels + 1, dtype=np.int32)
         self._pending[:] = -1
-        return Scratch(self._slot, self._pending, self._chain)
+        return Scratch(self._slot, self._pending, self._chain, self._reached)
 
     def trellis(self, num_frames: int) -> Trellis:
         """The trellis of the utterance before, to be overwritten, with room for `num_frames`."""
@@ -138,7 +154,7 @@ class Workspace:
     @property
     def num_bytes(self) -> int:
         """Memory reserved; what an utterance did not reach is reserved but not in use."""
-        arrays = (self._slot, self._chain, self._pending, *self._trellis)
+        arrays = (self._slot, self._chain, self._reached, self._pending, *self._trellis)
         return sum(array.nbytes for array in arrays)
 
     def keep(self, trellis: Trellis) -> None:
@@ -147,26 +163,39 @@ class Workspace:
 
 
 @kernel
-def with_room(trellis: Trellis, tokens: int, links: int, graph: GraphView) -> Trellis:
-    """Copy `trellis` to larger arrays unless one more frame fits whatever the scores.
+def _grown(array: Records, used: int) -> Records:
+    """A larger array with the same first `used` entries."""
+    # Half as much again, so that growing costs little on average.
+    larger = np.empty(used + used // 2 + 4096, array.dtype)
+    size = min(used, array.shape[0])
+    larger[:size] = array[:size]
+    return larger
+
+
+@kernel
+def with_room(trellis: Trellis, frame: int, graph: GraphView) -> Trellis:
+    """Copy `trellis` to larger arrays unless `frame` fits in whatever the scores.
 
     A frame can have at most one token per state and one link per arc. Memory that is reserved but
     never written is not used up.
     """
-    token_room = tokens + graph.states.shape[0]
-    link_room = links + graph.arc_table.shape[0] + graph.states.shape[0]
-    if trellis.tokens.shape[0] >= token_room and trellis.links.shape[0] >= link_room:
+    tokens = trellis.first_token[frame] + graph.states.shape[0] + 1
+    links = trellis.first_link[frame] + graph.arc_table.shape[0] + graph.states.shape[0] + 1
+    silent = trellis.first_silent[frame] + graph.arc_table.shape[0]
+    if (
+        trellis.tokens.shape[0] >= tokens
+        and trellis.links.shape[0] >= links
+        and trellis.silent.shape[0] >= silent
+    ):
         return trellis
-    # Half as much again, so that growing costs little on average.
-    new_tokens = np.empty(token_room + token_room // 2 + 4096, trellis.tokens.dtype)
-    new_links = np.empty(link_room + link_room // 2 + 4096, trellis.links.dtype)
-    new_tokens[:tokens] = trellis.tokens[:tokens]
-    new_links[:links] = trellis.links[:links]
+    new_tokens = _grown(trellis.tokens, tokens)
+    new_links = _grown(trellis.links, links)
     return Trellis(
         new_tokens,
         new_links,
-        np.empty(new_tokens.shape[0], np.float32),
-        np.empty(new_tokens.shape[0], np.float32),
+        _grown(trellis.silent, silent),
+        np.empty(new_links.shape[0], trellis.kept.dtype),
+        np.empty(new_tokens.shape[0], np.int32),
         np.empty(new_tokens.shape[0], np.int32),
         trellis.first_token,
         trellis.first_link,

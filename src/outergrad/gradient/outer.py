@@ -18,6 +18,7 @@ from outergrad.errors import InputError, RunError
 from outergrad.gradient.anchor import anchored
 from outergrad.gradient.auxiliary import AuxiliaryConfig, AuxiliaryRows, auxiliary_value
 from outergrad.gradient.gap import Gap, Probe
+from outergrad.gradient.refresh import EVERY_UTTERANCE, LatticeCache, LatticeRefresh
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.lattice.accuracy import PhoneClasses
 from outergrad.nnet.acoustic import AcousticModel
@@ -37,7 +38,12 @@ class OuterConfig:
     criterion: CriterionConfig = field(default_factory=CriterionConfig)
     """Frame rejection and cancellation, errors, silence, smoothing with CE."""
 
+    lattice_refresh: str = EVERY_UTTERANCE
+    """When an utterance's lattice is searched anew: "every utterance", "every N updates" or
+    "never". In between the one that is kept gets new acoustic scores."""
+
     def __post_init__(self) -> None:
+        LatticeRefresh.of(self.lattice_refresh)
         scales = self.decoder.acoustic_scale, self.alignment.acoustic_scale
         if scales[0] != scales[1]:
             raise InputError(
@@ -113,8 +119,11 @@ def search_sides(
     *,
     utterance: str,
     workspace: Workspace | None = None,
+    lattices: LatticeCache | None = None,
 ) -> tuple[Numerator, Denominator | None] | OuterGradient:
     """Numerator and denominator of an utterance, or the failure; arguments as above.
+
+    With `lattices`, a denominator lattice that is kept there may serve again.
 
     There is no denominator when the criterion is the numerator alone (smoothing 1).
     """
@@ -124,7 +133,13 @@ def search_sides(
         if config.criterion.smoothing == 1.0:
             return numerator, None
         side = "denominator"
-        return numerator, denominator_of(scores, denominator_graph, config, workspace)
+        if lattices is None:
+            return numerator, denominator_of(scores, denominator_graph, config, workspace)
+        return numerator, lattices.lattice(
+            utterance,
+            scores,
+            lambda: denominator_of(scores, denominator_graph, config, workspace),
+        )
     except DecodingError as error:
         return OuterGradient.failure(utterance, len(scores), f"{side}-{error.reason}")
 
@@ -204,6 +219,8 @@ class OuterGradientSource:
         self._auxiliary = auxiliary or AuxiliaryConfig()
         self._auxiliary.check(kind, self._config.criterion)
         self._workspace = Workspace()
+        self.lattices = LatticeCache(LatticeRefresh.of(self._config.lattice_refresh))
+        """Lattices that are kept; `lattices.updates` says how new the parameters are."""
 
     def compute(self, utterance: str, words: Sequence[str]) -> OuterGradient:
         """Outer gradient of one utterance at the model's current parameters.
@@ -220,10 +237,22 @@ class OuterGradientSource:
         Raises:
             InputError: the utterance has no features, or they do not fit the network.
         """
-        return self._compute(utterance, words, self._config, anchor=self._auxiliary.anchored)
+        return self._compute(
+            utterance,
+            words,
+            self._config,
+            anchor=self._auxiliary.anchored,
+            lattices=self.lattices,
+        )
 
     def _compute(
-        self, utterance: str, words: Sequence[str], config: OuterConfig, *, anchor: bool
+        self,
+        utterance: str,
+        words: Sequence[str],
+        config: OuterConfig,
+        *,
+        anchor: bool,
+        lattices: LatticeCache | None = None,
     ) -> OuterGradient:
         stacked = self._features.stacked(utterance)
         try:
@@ -241,6 +270,7 @@ class OuterGradientSource:
             config,
             utterance=utterance,
             workspace=self._workspace,
+            lattices=lattices,
         )
         if isinstance(sides, OuterGradient):
             return sides

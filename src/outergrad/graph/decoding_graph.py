@@ -265,7 +265,8 @@ class DecodingGraph:
                 name: np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
                 for name in _ARRAYS
             }
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            # What NumPy's parser of damaged headers raises is not documented, and much.
             raise InputError(f"{directory}: not a readable decoding graph: {error}") from error
         try:
             if description["format"] != _FORMAT:

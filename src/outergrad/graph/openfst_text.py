@@ -60,12 +60,14 @@ def read_openfst_text(
     if start is None:
         raise InputError(f"{path} is empty; a decoding graph is needed there")
     arcs: Int32Array = np.array(labels, dtype=np.int32).reshape(-1, 4)
-    final_cost = np.full(1 + max([int(arcs[:, :2].max(initial=start)), *finals]), np.inf)
-    final_cost[list(finals)] = list(finals.values())
+    # Numbers of states may have gaps, however wide.
+    states = np.unique(np.concatenate([arcs[:, 0], arcs[:, 1], [start], list(finals)]))
+    final_cost = np.full(len(states), np.inf)
+    final_cost[np.searchsorted(states, list(finals))] = list(finals.values())
     return DecodingGraph.from_arcs(
-        start=start,
-        source=arcs[:, 0],
-        destination=arcs[:, 1],
+        start=int(np.searchsorted(states, start)),
+        source=np.searchsorted(states, arcs[:, 0]),
+        destination=np.searchsorted(states, arcs[:, 1]),
         pdf=table[arcs[:, 2]],
         transition=arcs[:, 2],
         word=arcs[:, 3],

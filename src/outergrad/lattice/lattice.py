@@ -7,10 +7,11 @@ import numpy as np
 from outergrad.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from outergrad.errors import InputError
 from outergrad.lattice import acyclic
+from outergrad.lattice.topology import Topology
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class Lattice(Topology):
     """An acyclic graph of nodes in time; paths are alignments.
 
     Nodes are numbered in topological order, node 0 is the start; arcs are grouped by destination.
@@ -40,22 +41,6 @@ class Lattice:
     graph_cost: Float32Array
     acoustic_score: Float32Array
     final_cost: Float32Array
-
-    @property
-    def num_nodes(self) -> int:
-        """Number of nodes."""
-        return len(self.frame)
-
-    @property
-    def num_arcs(self) -> int:
-        """Number of arcs."""
-        return len(self.source)
-
-    @property
-    def destination(self) -> Int32Array:
-        """int32 [arc], node where the arc ends."""
-        nodes = np.arange(self.num_nodes, dtype=np.int32)
-        return np.repeat(nodes, np.diff(self.first_arc))
 
     @property
     def density(self) -> float:

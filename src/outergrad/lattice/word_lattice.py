@@ -6,10 +6,11 @@ import numpy as np
 
 from outergrad.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from outergrad.lattice.lattice import check_new_scores
+from outergrad.lattice.topology import Topology
 
 
 @dataclass(frozen=True, eq=False)
-class WordLattice:
+class WordLattice(Topology):
     """An acyclic graph of word boundaries; each word string is one path with one alignment.
 
     Node 0 is the start, the last node the end; arcs are segments of the utterance that end where
@@ -41,22 +42,6 @@ class WordLattice:
     first_entry: Int64Array
     pdf: Int32Array
     transition: Int32Array
-
-    @property
-    def num_nodes(self) -> int:
-        """Number of nodes."""
-        return len(self.frame)
-
-    @property
-    def num_arcs(self) -> int:
-        """Number of arcs."""
-        return len(self.source)
-
-    @property
-    def destination(self) -> Int32Array:
-        """int32 [arc], node where the arc ends."""
-        nodes = np.arange(self.num_nodes, dtype=np.int32)
-        return np.repeat(nodes, np.diff(self.first_arc))
 
     @property
     def density(self) -> float:

@@ -26,6 +26,7 @@ from outergrad.lattice.accuracy import PhoneClasses
 from outergrad.lattice.paths import best_path, log_z
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, load_flat
+from outergrad.nnet.precision import Precision, check_device
 from outergrad.recipes.ce import pdf_targets
 from outergrad.recipes.models import Bootstrapped, Graphs, reference_graphs
 from outergrad.recipes.prepare import Prepared
@@ -81,6 +82,10 @@ class DecoderSource:
         """Use these parameters from now on."""
         load_flat(self._source.model.module, parameters)
 
+    def seen(self, updates: int) -> None:
+        """The parameters have seen so many updates: lattices kept from before may be too old."""
+        self._source.lattices.updates = updates
+
     def compute(self, utterance: str) -> OuterGradient:
         """Outer gradient of an utterance, or the reason why there is none."""
         return self._source.compute(utterance, self._words[utterance])
@@ -98,11 +103,20 @@ class ReplicaSource:
     """Inner gradients of batches: the replica role's `InnerSource`."""
 
     def __init__(self, run: str, config: dict[str, Any]) -> None:
-        """Open the run directory `run`; `config` is its configuration as plain tables."""
+        """Open the run directory `run`; `config` is its configuration as plain tables.
+
+        On device cuda, products are of bfloat16 operands.
+
+        Raises:
+            InputError: this machine has no such device.
+        """
         self._sequence = build(RunConfig, config).sequence
+        device = self._sequence.device
+        check_device(device)
+        self._precision: Precision = "bfloat16" if device == "cuda" else "float32"
         self._features = Prepared(Path(run) / "prepare").filterbank("train")
         self._windows = self._features.windows
-        self._module = AcousticModel.load(Path(run) / "ce" / "model").module
+        self._module = AcousticModel.load(Path(run) / "ce" / "model").module.to(device)
         self._layout = ParameterLayout.of(self._module)
         self._frozen: Int32Array | None = None
         if self._sequence.freeze_silence:
@@ -125,6 +139,7 @@ class ReplicaSource:
             batch.offsets,
             batch.pdfs,
             batch.values,
+            precision=self._precision,
             mass=batch.mass,
             auxiliary=self._sequence.auxiliary.kind,
             anchor=batch.anchor,

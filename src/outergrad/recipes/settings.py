@@ -21,6 +21,7 @@ from outergrad.gradient.ce import CeConfig
 from outergrad.gradient.outer import OuterConfig
 from outergrad.graph.units import GraphConfig
 from outergrad.nnet.dnn import DnnConfig
+from outergrad.nnet.precision import Device
 from outergrad.workers.config import AsyncConfig, GapConfig, ScheduleConfig
 
 
@@ -124,6 +125,9 @@ class SequenceConfig:
 
     layers: Literal["all", "last"] = "all"
     """Layers that are trained (Fig. 7)."""
+    device: Device = "cpu"
+    """Where replicas compute; decoders and the evaluator stay on the processor. cuda: products of
+    bfloat16 operands, float32 parameters on the server."""
     outer: OuterConfig = field(default_factory=OuterConfig)
     """Sums, searches, and which frames count."""
     auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)

@@ -11,7 +11,7 @@ from outergrad.workers.config import FetchPolicy, GapConfig
 from outergrad.workers.gap_meter import GapMeter
 from outergrad.workers.messages import Outcome, Stamp
 from outergrad.workers.ports import Clock, OutcomeSink, ParameterClient, UtteranceSource
-from outergrad.workers.program import GapSource, OuterSource
+from outergrad.workers.program import AgedSource, GapSource, OuterSource
 
 ROW_SUM_TOLERANCE = 5e-5
 """Rounding of a float32 row stays below 1e-5; the inner gradient raises beyond 1e-4, and what is
@@ -83,6 +83,8 @@ class Decoder:
             parts = None if held is None else self._trained
             held = Stamp(self._client.pull(self._parameters, parts), now)
             self._source.load(self._parameters)
+            if isinstance(self._source, AgedSource):
+                self._source.seen(int(sum(held.versions) / max(len(held.versions), 1)))
             self._held = held
         return held
 

@@ -4,7 +4,7 @@ import importlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -82,6 +82,15 @@ class OuterSource(Protocol):
 
     def compute(self, utterance: str) -> OuterGradient:
         """Outer gradient of an utterance; what cannot be computed is an outcome with a reason."""
+        ...
+
+
+@runtime_checkable
+class AgedSource(Protocol):
+    """An `OuterSource` that also wants to know how new its parameters are."""
+
+    def seen(self, updates: int) -> None:
+        """The parameters loaded last have seen so many updates, a mean over the shards."""
         ...
 
 
