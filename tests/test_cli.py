@@ -47,7 +47,10 @@ def test_help_imports_nothing_heavy() -> None:
     [
         (["no-such-command"], "No such command"),
         (["run", "--train", "a"], "Missing option"),
-        (["train", "--criterion", "mmm", "--out", "x"], "--criterion mmm: choose ce or mmi"),
+        (
+            ["train", "--criterion", "mmm", "--out", "x"],
+            "--criterion mmm: choose ce, mmi, bmmi, smbr, mpe",
+        ),
         (["decode", "--out", "nowhere"], "nowhere: no run begun here"),
         (
             ["run", "--train", "a", "--test", "b", "--lexicon", "c", "--out", "x"],
@@ -55,7 +58,10 @@ def test_help_imports_nothing_heavy() -> None:
         ),
         (["demo", "--out", "x", "--set", "ce.rat=1"], "did you mean ce.rate?"),
         (["demo", "--out", "x", "--set", "ce.rate=fast"], "ce.rate: expected float"),
-        (["demo", "--out", "x", "--set", "mmi.training.replicas=0"], "replicas must be at least 1"),
+        (
+            ["demo", "--out", "x", "--set", "sequence.training.replicas=0"],
+            "replicas must be at least 1",
+        ),
     ],
 )
 def test_wrong_use_is_explained_with_exit_code_2(

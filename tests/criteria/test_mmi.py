@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outergrad.criteria.mmi import MmiConfig, Sum, mmi
+from outergrad.criteria.config import CriterionConfig, Sum
+from outergrad.criteria.mmi import mmi
 from outergrad.criteria.outcome import FrameCounts
 from outergrad.errors import InputError
 from outergrad.lattice.occupancies import Occupancies
 
-EVERYTHING = MmiConfig(rejection=0.0, cancellation=0.0)
+EVERYTHING = CriterionConfig(rejection=0.0, cancellation=0.0)
 
 
 def sparse(dense: np.ndarray, log_z: float = -5.0) -> Occupancies:
@@ -45,7 +46,7 @@ def test_two_paths_by_hand():
     outer = run(
         sparse(one_hot([0, 0, 1], 3), np.log(reference)),
         sparse(denominator, np.log(z)),
-        MmiConfig(),
+        CriterionConfig(),
     )
     loss = 1.0 / (1.0 + np.e)  # posterior of the competitor
     assert outer.value == pytest.approx(np.log(1.0 - loss))
@@ -58,20 +59,25 @@ def test_two_paths_by_hand():
 
 def test_frames_whose_reference_the_denominator_does_not_know_are_rejected():
     denominator = np.array([[0.0005, 0.9995], [0.002, 0.998], [0.0, 1.0]])
-    outer = run(sparse(one_hot([0, 0, 0], 2)), sparse(denominator), MmiConfig())
+    outer = run(sparse(one_hot([0, 0, 0], 2)), sparse(denominator), CriterionConfig())
     np.testing.assert_array_equal(outer.frames, [1])
     assert outer.counts == FrameCounts(frames=3, kept=1, rejected=2)
 
 
 def test_the_reference_state_is_the_likeliest_of_a_numerator_lattice():
     numerator = np.array([[0.4, 0.6]])
-    assert run(sparse(numerator), sparse(np.array([[1.0, 0.0]])), MmiConfig()).counts.rejected == 1
-    assert run(sparse(numerator), sparse(np.array([[0.0, 1.0]])), MmiConfig()).counts.kept == 1
+    assert (
+        run(sparse(numerator), sparse(np.array([[1.0, 0.0]])), CriterionConfig()).counts.rejected
+        == 1
+    )
+    assert (
+        run(sparse(numerator), sparse(np.array([[0.0, 1.0]])), CriterionConfig()).counts.kept == 1
+    )
 
 
 def test_the_cancellation_threshold_is_on_the_sum_of_magnitudes():
     denominator = np.array([[0.996, 0.004], [0.994, 0.006]])  # sums 0.008 and 0.012
-    outer = run(sparse(one_hot([0, 0], 2)), sparse(denominator), MmiConfig())
+    outer = run(sparse(one_hot([0, 0], 2)), sparse(denominator), CriterionConfig())
     np.testing.assert_array_equal(outer.frames, [1])
 
 
@@ -88,8 +94,8 @@ def test_the_reference_can_be_added_to_a_denominator_that_lost_it():
         sparse(one_hot([0, 0], 2), np.log(3.0)),
         sparse(one_hot([1, 0], 2), 0.0),
     )
-    assert run(numerator, denominator, MmiConfig()).counts.rejected == 1
-    outer = run(numerator, denominator, MmiConfig(add_reference=True))
+    assert run(numerator, denominator, CriterionConfig()).counts.rejected == 1
+    outer = run(numerator, denominator, CriterionConfig(add_reference=True))
     assert outer.reference_missing
     assert outer.value == pytest.approx(np.log(3.0 / 4.0))
     np.testing.assert_allclose(dense(outer, 2), [[0.25, -0.25], [0.0, 0.0]], atol=1e-7)
@@ -99,7 +105,7 @@ def test_the_reference_can_be_added_to_a_denominator_that_lost_it():
 def test_a_reference_that_is_there_is_not_added_again():
     side = sparse(one_hot([0], 2), -3.0)
     rounded = replace(side, log_z=-3.0001)
-    outer = run(side, rounded, MmiConfig(add_reference=True))
+    outer = run(side, rounded, CriterionConfig(add_reference=True))
     assert not outer.reference_missing
     assert outer.value == pytest.approx(1e-4, rel=1e-6)
 
@@ -171,7 +177,9 @@ def test_kaldi_outer_gradients_of_real_speech(shared, name, kind):
     # Kaldi prints float32 posteriors: their frames sum to one to about 1e-6.
     outer = run(sparse(one_hot(alignment, posteriors.shape[1])), sparse(posteriors))
     np.testing.assert_allclose(dense(outer, posteriors.shape[1]), expected, atol=2e-5)
-    default = run(sparse(one_hot(alignment, posteriors.shape[1])), sparse(posteriors), MmiConfig())
+    default = run(
+        sparse(one_hot(alignment, posteriors.shape[1])), sparse(posteriors), CriterionConfig()
+    )
     missing = posteriors[np.arange(len(alignment)), alignment] < 0.001
     magnitude = np.abs(expected).sum(axis=1)
     assert default.counts.rejected == missing.sum()
@@ -180,5 +188,5 @@ def test_kaldi_outer_gradients_of_real_speech(shared, name, kind):
 
 @pytest.mark.parametrize("change", [{"rejection": 1.5}, {"cancellation": -0.1}])
 def test_impossible_thresholds_are_refused(change):
-    with pytest.raises(InputError, match="MMI"):
-        MmiConfig(**change)
+    with pytest.raises(InputError, match="criterion"):
+        CriterionConfig(**change)

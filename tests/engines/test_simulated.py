@@ -173,7 +173,7 @@ def test_only_with_jitter_are_shards_seen_at_different_versions(jitter, tmp_path
     assert any(push["inner_age_updates"] % 1 for push in pushes) == bool(jitter)
     times = [push["time"] for push in pushes]
     assert times == sorted(times)
-    assert times[-1] <= result.seconds + 1e-6  # records have microseconds
+    assert times[-1] <= result.seconds + 1e-6  # records are rounded to microseconds
 
 
 def test_utterances_of_a_very_slow_decoder_are_decoded_by_another():

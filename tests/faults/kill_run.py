@@ -18,6 +18,7 @@ from pathlib import Path
 from kills import Killer
 
 from outergrad.config import build, read_toml
+from outergrad.criteria.config import Kind
 from outergrad.engine.events import Notice
 from outergrad.engine.training import train
 from outergrad.recipes.sequence import sequence_program
@@ -28,7 +29,7 @@ KILLS = 20
 
 def train_once(directory, config, seed, killer=None):
     """One training; what it came to, as a JSON-able table."""
-    settings = dataclasses.replace(config.mmi.training, seed=seed)
+    settings = dataclasses.replace(config.sequence.training, seed=seed)
     with tempfile.TemporaryDirectory() as snapshots:
 
         def listen(event):
@@ -36,7 +37,7 @@ def train_once(directory, config, seed, killer=None):
                 print(event.text.splitlines()[0], file=sys.stderr, flush=True)
 
         result = train(
-            sequence_program(directory, config),
+            sequence_program(directory, config, Kind.MMI),
             settings,
             "local",
             listen,
@@ -73,14 +74,15 @@ def main():
     directory = options.directory.resolve()
     config = build(RunConfig, read_toml(directory / "config.toml"))
     training = dataclasses.replace(
-        config.mmi.training,
+        config.sequence.training,
         replicas=options.replicas,
         silent_seconds=options.silent_seconds,
         backup_seconds=20.0,
         max_restarts=options.kills,
-        schedule=dataclasses.replace(config.mmi.training.schedule, epochs=options.epochs),
+        schedule=dataclasses.replace(config.sequence.training.schedule, epochs=options.epochs),
     )
-    config = dataclasses.replace(config, mmi=dataclasses.replace(config.mmi, training=training))
+    sequence = dataclasses.replace(config.sequence, training=training)
+    config = dataclasses.replace(config, sequence=sequence)
     with Killer(options.kills, options.mean_seconds, options.set_seed) as killer:
         disturbed = train_once(directory, config, options.set_seed, killer)
     undisturbed = [train_once(directory, config, options.set_seed + k) for k in range(3)]

@@ -4,10 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outergrad.criteria.mmi import MmiConfig, Sum
+from outergrad.criteria.config import CriterionConfig, Sum
 from outergrad.decoder.alignment import AlignConfig
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.errors import InputError
+from outergrad.gradient.auxiliary import AuxiliaryConfig
 from outergrad.gradient.outer import OuterConfig, OuterGradientSource, outer_gradient
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.openfst_text import read_openfst_text, read_word_table
@@ -18,9 +19,9 @@ from outergrad.nnet.parameters import flatten, load_flat
 from outergrad.randomness import rng
 
 WORDS = ("<eps>", "yes", "no")
-KEEP_ALL = MmiConfig(rejection=0.0, cancellation=0.0)
+KEEP_ALL = CriterionConfig(rejection=0.0, cancellation=0.0)
 WIDE = DecoderConfig(beam=60.0, lattice_beam=60.0, acoustic_scale=0.5)
-CONFIG = OuterConfig(decoder=WIDE, alignment=AlignConfig(acoustic_scale=0.5), mmi=KEEP_ALL)
+CONFIG = OuterConfig(decoder=WIDE, alignment=AlignConfig(acoustic_scale=0.5), criterion=KEEP_ALL)
 ALL = replace(CONFIG, sum=Sum.ALL_ALIGNMENTS)
 
 
@@ -158,6 +159,37 @@ def test_the_source_follows_the_models_parameters(model):
         np.testing.assert_array_equal(dense(outer), dense(expected))
 
 
+def test_the_gap_is_between_the_auxiliary_function_and_the_criterion(model):
+    for kind in ("tangential", "proximal", "bounded"):
+        auxiliary = AuxiliaryConfig(kind=kind)
+        source = OuterGradientSource(
+            model, Features(), Graphs(), EITHER, CONFIG, auxiliary=auxiliary
+        )
+        probe = source.probe("u", ["yes"])
+        at_once = source.gap(probe)
+        assert at_once.auxiliary == pytest.approx(at_once.value, abs=1e-5)  # float32 anchors
+        start = flatten(model.module)
+        step = rng(8, "step").standard_normal(len(start), dtype=np.float32)
+        load_flat(model.module, start + np.float32(0.5) * step)
+        later = source.gap(probe)
+        now = run(model.scores(Features().stacked("u")))
+        assert later.value == now.value
+        assert later.before == at_once.value
+        assert abs(later.per_frame) > 1e-4
+        load_flat(model.module, start)
+    assert source.probe("u", ["maybe"]) is None
+
+
+def test_control_needs_no_denominator(model):
+    alone = replace(CONFIG, criterion=replace(KEEP_ALL, smoothing=1.0))
+    outer = OuterGradientSource(model, Features(), Graphs(), word_graph([2]), alone).compute(
+        "u", ["yes"]
+    )
+    assert outer.mass == 1.0
+    assert len(outer.frames) == outer.num_frames == 6
+    np.testing.assert_allclose(dense(outer).sum(axis=1), 1.0)
+
+
 def test_the_source_counts_what_it_cannot_compute(model):
     source = OuterGradientSource(model, Features(), Graphs(), EITHER, CONFIG)
     outer = source.compute("u", ["maybe"])
@@ -196,7 +228,7 @@ GOLDEN = ["fcaw-an409-fcaw-b", "fvap-cen6-fvap-b", "mdms2-cen3-mdms2-b"]
 @pytest.mark.parametrize("name", GOLDEN)
 def test_kaldi_outer_gradients_from_scores_one_alignment_per_word_string(shared, kaldi_graph, name):
     folder, _, reference, scores = golden(shared, kaldi_graph, name)
-    outer = run(scores, OuterConfig(mmi=KEEP_ALL), reference, kaldi_graph)
+    outer = run(scores, OuterConfig(criterion=KEEP_ALL), reference, kaldi_graph)
     expected = np.load(folder / "kaldi.npz")["num_minus_den_det"]
     distance = np.abs(dense(outer, scores.shape[1]) - expected).sum(axis=1)
     # Ours keeps apart what differs in the last two words, Kaldi's whole strings, and both prune:
@@ -208,7 +240,7 @@ def test_kaldi_outer_gradients_from_scores_one_alignment_per_word_string(shared,
 def test_kaldi_outer_gradients_from_scores_all_alignments(shared, kaldi_graph, name):
     folder, info, reference, scores = golden(shared, kaldi_graph, name)
     exact = DecoderConfig(beam=100.0, lattice_beam=30.0, max_active=100_000)
-    config = OuterConfig(sum=Sum.ALL_ALIGNMENTS, decoder=exact, mmi=KEEP_ALL)
+    config = OuterConfig(sum=Sum.ALL_ALIGNMENTS, decoder=exact, criterion=KEEP_ALL)
     outer = run(scores, config, reference, kaldi_graph)
     expected = np.load(folder / "kaldi.npz")["num_minus_den_full"]
     # Paths 30 nats below the best are left out, and Kaldi adds up in float32.

@@ -31,6 +31,33 @@ def test_any_improvement_is_the_best_so_far():
     assert schedule.best == -0.98
 
 
+def chosen(select, *seen):
+    schedule = Schedule(ScheduleConfig(rate=1.0, select=select))
+    return [schedule.observe(HeldOut(c, errors, 0, 0, 100)).best for c, errors in seen]
+
+
+def test_parameters_are_chosen_by_word_errors_or_by_the_criterion():
+    seen = (-1.0, 20), (-0.9, 22), (-0.95, 18), (-0.8, 18), (-0.85, 18), (-0.7, 19)
+    assert chosen("wer", *seen) == [True, False, True, True, False, False]
+    assert chosen("criterion", *seen) == [True, True, False, True, False, True]
+
+
+def test_falling_word_errors_are_no_plateau_whatever_the_criterion_does():
+    schedule = Schedule(CONFIG)
+    seen = ((-1.0, 100), (-1.05, 89), (-1.1, 88), (-1.1, 79), (-1.1, 78), (-1.1, 79))
+    found = [schedule.observe(HeldOut(c, e, 0, 0, 500)).verdict for c, e in seen]
+    assert found == [Verdict.GO_ON] * 5 + [Verdict.DECAYED]
+
+
+def test_the_choice_survives_a_restart():
+    first, second = (Schedule(ScheduleConfig(rate=1.0)) for _ in range(2))
+    first.observe(HeldOut(-1.0, 20, 0, 0, 100))
+    first.observe(HeldOut(-0.5, 15, 0, 0, 100))
+    second.restore(json.loads(json.dumps(first.state())))
+    assert not second.observe(HeldOut(-0.1, 16, 0, 0, 100)).best
+    assert second.observe(HeldOut(-0.6, 14, 0, 0, 100)).best
+
+
 @pytest.mark.parametrize("fallen", [-1.51, float("nan"), float("inf")])
 def test_a_fall_far_below_the_start_is_a_divergence_once(fallen):
     schedule = Schedule(CONFIG)

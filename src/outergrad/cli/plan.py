@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OPTION = typer.Option
 
 
-@app.command()
+@app.command(rich_help_panel="Look inside")
 def plan(
     calibrate: Annotated[
         Path | None, OPTION(help="Run directory with a CE model: measure costs with it first.")

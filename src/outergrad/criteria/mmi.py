@@ -1,63 +1,29 @@
 """Maximum mutual information: value and outer gradient from two sets of occupancies."""
 
 import math
-from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from outergrad.arrays import Float32Array, Float64Array, Int32Array, Int64Array
-from outergrad.criteria.outcome import FrameCounts, OuterGradient
+from outergrad.criteria.config import CriterionConfig, Sum
+from outergrad.criteria.outcome import OuterGradient
+from outergrad.criteria.rows import (
+    CANCELLED,
+    KEPT,
+    LOST_REFERENCE,
+    REJECTED,
+    ROW_SUM_TOLERANCE,
+    gathered,
+)
 from outergrad.errors import InputError
 from outergrad.jit import kernel
 from outergrad.lattice.occupancies import Occupancies
-
-# Occupancies of a frame must sum to 1 on both sides up to this. They are sums of up to some
-# thousand float32 values (relative error 6e-8 each) out of a log-domain recursion over up to some
-# thousand frames (absolute error 1e-16 x |log Z| x frames, below 1e-6): 1e-4 is far above rounding
-# and far below any real defect, such as a lost arc.
-ROW_SUM_TOLERANCE = 1e-4
-
-# The reference counts as lost when log Z_den is below log Z_num by more than this, nats. The two
-# sides take graph costs from differently pushed float32 graphs, which differ by some 1e-4.
-LOST_REFERENCE = 0.01
-
-_KEPT, _CANCELLED, _REJECTED = 0, 1, 2
-
-
-class Sum(StrEnum):
-    """Which alignments of a word string its weight sums over (PAPER section 7, "Which sum")."""
-
-    BEST_ALIGNMENT = "best-alignment"
-    """One alignment, the best, per word string."""
-    ALL_ALIGNMENTS = "all-alignments"
-    """All of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class MmiConfig:
-    """Which frames reach the trainer."""
-
-    rejection: float = 0.001
-    """A frame is rejected when gamma_den(reference state) is below this (0 = never)."""
-    cancellation: float = 0.01
-    """A frame cancels when sum_s |gamma_num - gamma_den|(s) is below this (0 = never)."""
-
-    add_reference: bool = False
-    """When beam search lost the reference, add the numerator's mass to the denominator: repairs
-    the criterion, and frame rejection is left with nothing to reject."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.rejection <= 1.0:
-            raise InputError(f"MMI: rejection is {self.rejection}, must be in [0, 1]")
-        if not 0.0 <= self.cancellation <= 2.0:
-            raise InputError(f"MMI: cancellation is {self.cancellation}, must be in [0, 2]")
 
 
 def mmi(
     numerator: Occupancies,
     denominator: Occupancies,
-    config: MmiConfig,
+    config: CriterionConfig,
     *,
     utterance: str,
     numerator_sum: Sum,
@@ -123,25 +89,7 @@ def mmi(
     )
     if len(fates) < num_frames:
         return OuterGradient.failure(utterance, num_frames, "occupancies-off")
-    kept = np.flatnonzero(fates == _KEPT)
-    offsets = np.zeros(len(kept) + 1, dtype=np.int64)
-    np.cumsum(lengths[kept], out=offsets[1:])
-    return OuterGradient(
-        utterance=utterance,
-        num_frames=num_frames,
-        frames=kept.astype(np.int32),
-        offsets=offsets,
-        pdfs=pdfs,
-        values=values,
-        counts=FrameCounts(
-            frames=num_frames,
-            kept=len(kept),
-            cancelled=int(np.count_nonzero(fates == _CANCELLED)),
-            rejected=int(np.count_nonzero(fates == _REJECTED)),
-        ),
-        value=numerator.log_z - log_z_den,
-        reference_missing=missing,
-    )
+    return gathered(utterance, fates, lengths, pdfs, values, numerator.log_z - log_z_den, missing)
 
 
 @kernel
@@ -208,11 +156,11 @@ def _differences(
             difference[touched[k]] *= 1.0 - added
             mass += abs(difference[touched[k]])
         if at_reference < rejection:
-            fates[t] = _REJECTED
+            fates[t] = REJECTED
         elif mass < cancellation or mass == 0.0:
-            fates[t] = _CANCELLED
+            fates[t] = CANCELLED
         else:
-            fates[t] = _KEPT
+            fates[t] = KEPT
             # Rounding left in the row is taken out evenly over its mass: rows sum to zero.
             excess = (1.0 - added) * (num_total - den_total)
             for k in range(count):

@@ -32,12 +32,26 @@ class FrameCounts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Anchor:
+    """The parameters theta' behind an outer gradient, as far as its entries need them."""
+
+    log_posteriors: Float32Array
+    """float32 ``[entries]``: log p_theta'(s|x_t) of each entry's state."""
+    denominator: Float32Array
+    """float32 ``[entries]``: gamma_den of each entry, or minus its value where that is negative
+    when the criterion has no denominator (sMBR, MPE)."""
+    proximity: Float32Array
+    """float32 ``[kept]``: D_t / kappa of each row, weight of the proximal term; 0 without one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class OuterGradient:
     """Outer gradient of one utterance, sparse: only kept frames, only states with mass.
 
     Row k belongs to frame ``frames[k]`` and has the entries ``offsets[k]:offsets[k + 1]`` of `pdfs`
-    and `values`. Values are gamma_num - gamma_den, not multiplied by the acoustic scale; each
-    row sums to zero. On failure `reason` says why and there are no rows.
+    and `values`. Values are the criterion's derivative in the scaled scores (gamma_num - gamma_den
+    for MMI), not multiplied by the acoustic scale; each row sums to `mass`, which is zero for
+    every sequence criterion by itself. On failure `reason` says why and there are no rows.
     """
 
     utterance: str
@@ -51,16 +65,21 @@ class OuterGradient:
     pdfs: Int32Array
     """int32 ``[entries]``: pdf_ids."""
     values: Float32Array
-    """float32 ``[entries]``: gamma_num - gamma_den."""
+    """float32 ``[entries]``: derivative of the criterion, gamma_num - gamma_den for MMI."""
     counts: FrameCounts
     """What became of the frames."""
     value: float
-    """Criterion summed over frames, natural log: log Z_num - log Z_den for MMI."""
+    """Criterion summed over frames: log Z_num - log Z_den for MMI (natural log), minus the
+    expected number of wrong frames for sMBR and MPE."""
     reference_missing: bool = False
     """True when log Z_den < log Z_num: beam search lost the reference. Unless it was added to the
     denominator, the value is then positive."""
     reason: str | None = None
     """Short code of the failure, None on success."""
+    mass: float = 0.0
+    """What each row sums to: the share of CE in it (F-smoothing)."""
+    anchor: Anchor | None = None
+    """What auxiliary functions other than the tangential contact need to know."""
 
     @property
     def failed(self) -> bool:

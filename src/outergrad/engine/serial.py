@@ -62,6 +62,7 @@ class SerialEngine:
                         desk,
                         desk,
                         session.now,
+                        config.gap,
                     )
                 )
             inbox = _Outcomes(session, index, decoders)

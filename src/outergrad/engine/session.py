@@ -4,8 +4,10 @@ An engine moves messages between its workers and the methods here, all called fr
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import FrameCounts
@@ -15,8 +17,9 @@ from outergrad.engine.memory import ParameterMemory
 from outergrad.engine.result import Staleness, Totals, TrainingResult
 from outergrad.engine.snapshots import Snapshot, SnapshotStore
 from outergrad.errors import InputError
+from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
-from outergrad.ps.server import ParameterServer, ServerState
+from outergrad.ps.server import ServerState
 from outergrad.ps.shard import PushOutcome
 from outergrad.records import RecordWriter
 from outergrad.workers.config import AsyncConfig
@@ -94,13 +97,7 @@ class Session:
 
     def _serve(self, state: ServerState) -> None:
         """Fill the shards; no worker is running."""
-        self.server = ParameterServer.restore(
-            state,
-            self.partition,
-            self.config.rule.rule(),
-            self.config.staleness,
-            buffers=self.memory.shards,
-        )
+        self.server = self.memory.serve(state, self.partition, self.config)
         self.memory.publish(self.server.versions)
 
     def now(self) -> float:
@@ -138,9 +135,32 @@ class Session:
         if not self.coordinator.decoded(outcome):
             return
         self.totals.count(outcome)
+        if outcome.gap is not None:
+            self._measured(outcome.gap, outcome.decoder)
         if not len(outcome.outer.frames):
             self._record_outer(outcome)
             self._freeze_if_due()
+
+    def _measured(self, gap: Gap, decoder: int) -> None:
+        """A decoder has measured how far an auxiliary function is from the criterion."""
+        lowered = self.coordinator.gap_measured(gap.per_frame)
+        self._record(
+            "gap",
+            self.now(),
+            utterance=gap.utterance,
+            frames=gap.frames,
+            before=gap.before,
+            criterion=gap.value,
+            auxiliary=gap.auxiliary,
+            gap=gap.per_frame,
+            outer_age_updates=gap.age,
+            decoder=decoder,
+        )
+        if lowered:
+            self.notice(
+                f"the outer gradients are too old (gap {gap.per_frame:.3g} per frame): "
+                f"learning rate {self.coordinator.schedule.rate:g}"
+            )
 
     def next_outcome(self, replica: int) -> Outcome | Signal:
         """An outer gradient for a slot of a replica."""
@@ -181,6 +201,15 @@ class Session:
     def arriving(self, gradient: Float32Array, note: PushNote) -> "Push":
         """A push that the caller applies shard by shard and then gives to `pushed`."""
         return Push(self, gradient, note)
+
+    def heard(
+        self, note: PushNote, results: Sequence[PushOutcome], versions: Sequence[int]
+    ) -> None:
+        """Shards that live elsewhere, at `versions` before, have had their parts of a push."""
+        push, now = Push(self, np.empty(0, np.float32), note), self.now()
+        push.outer, push.inner = note.outer.age(versions, now), note.inner.age(versions, now)
+        push.results += results
+        self.pushed(push)
 
     def pushed(self, push: "Push") -> None:
         """All shards have had their part of a push."""

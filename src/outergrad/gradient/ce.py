@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 from outergrad.arrays import Float32Array, Int32Array
 from outergrad.criteria.ce import FrameScore, cross_entropy
 from outergrad.errors import InputError, RunError
-from outergrad.gradient.augmentation import warp
+from outergrad.gradient.augmentation import AugmentationConfig, Window, augment
 from outergrad.gradient.ce_state import CeState, EpochRecord, read_state, write_state
 from outergrad.gradient.frames import FrameSet, FrameSource, Shuffling, batches
 from outergrad.nnet.acoustic import AcousticModel
@@ -42,8 +42,8 @@ class CeConfig:
     """L2 penalty on weights and biases, times the rate at each update (decoupled with Adam)."""
     label_smoothing: float = 0.0
     """Share of each target spread evenly over all states."""
-    warp: float = 0.0
-    """Largest relative stretch of the frequency axis, drawn per update (small corpora: 0.1)."""
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    """What is done to inputs so that few speakers are worth more."""
     max_epochs: int = 20
     """Passes over the training frames at most."""
     plateau: float = 0.01
@@ -62,7 +62,7 @@ class CeConfig:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise InputError(f"CE: {name} is {getattr(self, name)}, must be positive")
-        for name in ("momentum", "label_smoothing", "warp", "plateau"):
+        for name in ("momentum", "label_smoothing", "plateau"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise InputError(f"CE: {name} is {getattr(self, name)}, must be in [0, 1)")
         for name in ("weight_decay", "max_decays", "threads"):
@@ -282,15 +282,15 @@ class _Trainer:
         config, windows, total = self.config, self.source.windows, self.frames.num_frames
         self.module.train()
         self.module.dropout_stream = rng(self.seed, "ce", "dropout", epoch)
-        warps = rng(self.seed, "ce", "warp", epoch)
+        draws = rng(self.seed, "ce", "augmentation", epoch)
+        left, dim = self.source.left, self.source.dim
+        window = Window(frames=windows.shape[1] // dim, channels=dim, centre=left)
         done, value, reported = 0, 0.0, 0
         for positions in batches(
             self.frames, config.shuffling, config.batch_size, self.seed, epoch
         ):
             x = torch.from_numpy(windows[self.frames.rows[positions]])
-            if config.warp:
-                factor = 1.0 + config.warp * warps.uniform(-1.0, 1.0)
-                x = warp(x, self.source.dim, factor)
+            x = augment(x, window, config.augmentation, draws)
             y = torch.from_numpy(self.frames.targets[positions]).long()
             with autocast(config.precision):
                 logits = self.module(x)

@@ -23,6 +23,10 @@ class FrameSource(Protocol):
         """Values per frame before stacking (filterbank channels)."""
 
     @property
+    def left(self) -> int:
+        """Frames stacked before each frame."""
+
+    @property
     def windows(self) -> Float32Array:
         """float32 ``[rows, input_dim]``, a view; frame t of an utterance is row first + t."""
 

@@ -1,10 +1,14 @@
 """Inner gradient: back-propagation with the outer gradient in place of frame targets."""
 
+from typing import Literal
+
 import numpy as np
 import torch
 
 from outergrad.arrays import Float32Array, Int32Array, Int64Array
+from outergrad.criteria.outcome import Anchor
 from outergrad.errors import InputError
+from outergrad.gradient.auxiliary import AuxiliaryRows, logit_gradient
 from outergrad.nnet.dnn import Dnn
 from outergrad.nnet.parameters import ParameterLayout
 from outergrad.nnet.precision import Device, Precision, autocast
@@ -22,14 +26,19 @@ def inner_gradient(
     pdfs: Int32Array,
     values: Float32Array,
     *,
+    mass: float = 0.0,
+    auxiliary: Literal["tangential", "proximal", "bounded"] = "tangential",
+    anchor: Anchor | None = None,
+    acoustic_scale: float = 1.0,
     precision: Precision = "float32",
 ) -> Float32Array:
     """Ascent direction of an auxiliary function (Eq. 3), summed over frames.
 
     grad sum_t sum_s outer_t(s) log p_theta(s|x_t),   where d/dlogit_t(s) = outer_t(s)
 
-    because each row of the outer gradient sums to zero. Neither divided by the number of frames
-    nor multiplied by the acoustic scale. Dropout is off.
+    when each row of the outer gradient sums to zero, and less mass p_theta(s|x_t) when rows sum to
+    `mass`. Neither divided by the number of frames nor multiplied by the acoustic scale. Dropout is
+    off.
 
     Args:
         module: network with the parameters to differentiate at.
@@ -38,18 +47,27 @@ def inner_gradient(
         offsets: int64 ``[frames + 1]``: entries of each frame's row.
         pdfs: int32 ``[entries]``, pdf_ids.
         values: float32 ``[entries]``, outer gradient.
+        mass: what each row sums to, the share of CE in it.
+        auxiliary: which auxiliary function is climbed, see `outergrad.gradient.auxiliary`.
+        anchor: of these rows; needed by all but the tangential contact.
+        acoustic_scale: kappa, which only the bounded contact depends on.
         precision: arithmetic of the network.
 
     Returns:
         float32 ``[parameters]`` in `layout`'s order.
 
     Raises:
-        InputError: shapes do not fit, pdf_ids out of range, values not finite, or a row that does
-            not sum to zero.
+        InputError: shapes do not fit, pdf_ids out of range, values not finite, a row that does
+            not sum to `mass`, or an auxiliary function without its anchor.
 
     Source: PAPER section 2 (inner gradient) and section 7 (signs and scale).
     """
-    outer = dense_rows(offsets, pdfs, values, module.config.num_pdfs)
+    outer = dense_rows(offsets, pdfs, values, module.config.num_pdfs, mass)
+    rows = None
+    if auxiliary != "tangential":
+        if anchor is None:
+            raise InputError(f"inner gradient: auxiliary function {auxiliary} needs an anchor")
+        rows = AuxiliaryRows.of(offsets, pdfs, values, anchor, module.config.num_pdfs)
     if x.shape != (len(outer), module.config.input_dim):
         raise InputError(
             f"inner gradient: {len(outer)} rows of outer gradient for inputs {list(x.shape)}, "
@@ -65,6 +83,12 @@ def inner_gradient(
     try:
         with torch.enable_grad(), autocast(precision, kind):
             logits = module(torch.from_numpy(x).to(device))
+        if rows is not None or mass != 0.0:
+            now = torch.log_softmax(logits.detach().float(), dim=1).cpu().numpy()
+            if rows is not None:
+                outer = logit_gradient(auxiliary, rows, now, acoustic_scale)
+            else:
+                outer = outer - mass * np.exp(now)
         gradients = torch.autograd.grad(
             logits, parameters, grad_outputs=torch.from_numpy(outer).to(logits)
         )
@@ -76,8 +100,26 @@ def inner_gradient(
     return vector
 
 
+def freeze_outputs(gradient: Float32Array, layout: ParameterLayout, pdfs: Int32Array) -> None:
+    """Take the weights and biases of some network outputs out of a gradient, in place.
+
+    Args:
+        gradient: float32 ``[parameters]``.
+        layout: its layout.
+        pdfs: outputs that keep their parameters, e.g. the silence states (PAPER section 6,
+            experiment 3).
+    """
+    views = layout.views(gradient)
+    for name in ("output.weight", "output.bias"):
+        views[name][pdfs] = 0.0
+
+
 def dense_rows(
-    offsets: Int64Array, pdfs: Int32Array, values: Float32Array, num_pdfs: int
+    offsets: Int64Array,
+    pdfs: Int32Array,
+    values: Float32Array,
+    num_pdfs: int,
+    mass: float = 0.0,
 ) -> Float32Array:
     """Sparse outer gradient rows as float32 ``[frames, num_pdfs]``; arguments as above.
 
@@ -95,10 +137,12 @@ def dense_rows(
     rows = np.repeat(np.arange(num_rows), counts)
     sums = np.bincount(rows, weights=values, minlength=num_rows)
     # Written so that nan fails, too.
-    if not np.all(np.abs(sums) <= ROW_SUM_TOLERANCE):
-        worst = int(np.argmax(~(np.abs(sums) <= ROW_SUM_TOLERANCE)))
+    right = np.abs(sums - mass) <= ROW_SUM_TOLERANCE
+    if not np.all(right):
+        worst = int(np.argmax(~right))
+        wanted = f"{mass:g}" if mass else "zero"
         raise InputError(
-            f"outer gradient: row {worst} sums to {sums[worst]:g}, not to zero; "
+            f"outer gradient: row {worst} sums to {sums[worst]:g}, not to {wanted}; "
             "it would push all posteriors of its frame"
         )
     dense = np.zeros((num_rows, num_pdfs), dtype=np.float32)

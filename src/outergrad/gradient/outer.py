@@ -1,20 +1,25 @@
 """Outer gradient of an utterance: score, align, decode, forward-backward, compare."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from outergrad.arrays import Float32Array
-from outergrad.criteria.mmi import MmiConfig, Sum, mmi
+from outergrad.criteria.config import CriterionConfig, Kind, Sum
+from outergrad.criteria.criterion import evaluate
+from outergrad.criteria.numerator import Denominator, Numerator
 from outergrad.criteria.outcome import OuterGradient
+from outergrad.criteria.smoothing import control
 from outergrad.decoder.alignment import AlignConfig, align
 from outergrad.decoder.decoding import DecoderConfig, decode, decode_words
 from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.records import Workspace
 from outergrad.errors import InputError, RunError
+from outergrad.gradient.anchor import anchored
+from outergrad.gradient.auxiliary import AuxiliaryConfig, AuxiliaryRows, auxiliary_value
+from outergrad.gradient.gap import Gap, Probe
 from outergrad.graph.decoding_graph import DecodingGraph
-from outergrad.lattice.occupancies import Occupancies
-from outergrad.lattice.paths import forward_backward
+from outergrad.lattice.accuracy import PhoneClasses
 from outergrad.nnet.acoustic import AcousticModel
 
 
@@ -29,8 +34,8 @@ class OuterConfig:
     """Denominator search; also the numerator's when summing over all alignments."""
     alignment: AlignConfig = field(default_factory=AlignConfig)
     """Numerator search when summing over best alignments."""
-    mmi: MmiConfig = field(default_factory=MmiConfig)
-    """Frame rejection and cancellation."""
+    criterion: CriterionConfig = field(default_factory=CriterionConfig)
+    """Frame rejection and cancellation, errors, silence, smoothing with CE."""
 
     def __post_init__(self) -> None:
         scales = self.decoder.acoustic_scale, self.alignment.acoustic_scale
@@ -62,9 +67,11 @@ def outer_gradient(
     config: OuterConfig,
     *,
     utterance: str,
+    kind: Kind = Kind.MMI,
+    classes: PhoneClasses | None = None,
     workspace: Workspace | None = None,
 ) -> OuterGradient:
-    """MMI outer gradient from acoustic scores.
+    """Outer gradient of a sequence criterion from acoustic scores.
 
     Args:
         scores: float32 ``[frames, pdfs]``, natural log, unscaled.
@@ -72,6 +79,8 @@ def outer_gradient(
         denominator_graph: the weak language model's decoding graph.
         config: beams, thresholds, kind of sum.
         utterance: its id, for the outcome.
+        kind: the criterion.
+        classes: phones of the graphs' transitions; only MMI does without.
         workspace: search buffers to reuse; one per thread.
 
     Returns:
@@ -83,37 +92,66 @@ def outer_gradient(
 
     Source: PAPER section 2 and section 7 ("Which sum").
     """
-    side = "numerator"
-    try:
-        numerator = _numerator(scores, numerator_graph, config, workspace)
-        side = "denominator"
-        denominator = _denominator(scores, denominator_graph, config, workspace)
-    except DecodingError as error:
-        return OuterGradient.failure(utterance, len(scores), f"{side}-{error.reason}")
-    return mmi(
-        numerator,
-        denominator,
-        config.mmi,
-        utterance=utterance,
-        numerator_sum=config.sum,
-        denominator_sum=config.sum,
+    sides = search_sides(
+        scores, numerator_graph, denominator_graph, config, utterance=utterance, workspace=workspace
+    )
+    if isinstance(sides, OuterGradient):
+        return sides
+    numerator, denominator = sides
+    if denominator is None:
+        return control(numerator, utterance=utterance)
+    return evaluate(
+        kind, numerator, denominator, config.criterion, utterance=utterance, classes=classes
     )
 
 
-def _numerator(
-    scores: Float32Array, graph: DecodingGraph, config: OuterConfig, workspace: Workspace | None
-) -> Occupancies:
-    if config.sum == Sum.BEST_ALIGNMENT:
-        return align(graph, scores, config.alignment, workspace=workspace).occupancies()
-    return forward_backward(decode(graph, scores, config.decoder, workspace=workspace))
+def search_sides(
+    scores: Float32Array,
+    numerator_graph: DecodingGraph,
+    denominator_graph: DecodingGraph,
+    config: OuterConfig,
+    *,
+    utterance: str,
+    workspace: Workspace | None = None,
+) -> tuple[Numerator, Denominator | None] | OuterGradient:
+    """Numerator and denominator of an utterance, or the failure; arguments as above.
+
+    There is no denominator when the criterion is the numerator alone (smoothing 1).
+    """
+    side = "numerator"
+    try:
+        numerator = numerator_of(scores, numerator_graph, config, workspace)
+        if config.criterion.smoothing == 1.0:
+            return numerator, None
+        side = "denominator"
+        return numerator, denominator_of(scores, denominator_graph, config, workspace)
+    except DecodingError as error:
+        return OuterGradient.failure(utterance, len(scores), f"{side}-{error.reason}")
 
 
-def _denominator(
+def numerator_of(
     scores: Float32Array, graph: DecodingGraph, config: OuterConfig, workspace: Workspace | None
-) -> Occupancies:
+) -> Numerator:
+    """The transcript's side: its best alignment, or the sum over all of them.
+
+    Raises:
+        DecodingError: the transcript cannot be aligned.
+    """
     if config.sum == Sum.BEST_ALIGNMENT:
-        return forward_backward(decode_words(graph, scores, config.decoder, workspace=workspace))
-    return forward_backward(decode(graph, scores, config.decoder, workspace=workspace))
+        return Numerator.of(align(graph, scores, config.alignment, workspace=workspace))
+    return Numerator.of(decode(graph, scores, config.decoder, workspace=workspace))
+
+
+def denominator_of(
+    scores: Float32Array, graph: DecodingGraph, config: OuterConfig, workspace: Workspace | None
+) -> Denominator:
+    """The lattice of what could have been said, of the kind that the sum asks for.
+
+    Raises:
+        DecodingError: nothing survives the search.
+    """
+    search = decode_words if config.sum == Sum.BEST_ALIGNMENT else decode
+    return search(graph, scores, config.decoder, workspace=workspace)
 
 
 class OuterGradientSource:
@@ -130,6 +168,10 @@ class OuterGradientSource:
         numerator_graphs: NumeratorGraphs,
         denominator_graph: DecodingGraph,
         config: OuterConfig | None = None,
+        *,
+        kind: Kind = Kind.MMI,
+        classes: PhoneClasses | None = None,
+        auxiliary: AuxiliaryConfig | None = None,
     ):
         """Bring together what all utterances share.
 
@@ -139,9 +181,13 @@ class OuterGradientSource:
             numerator_graphs: graphs of reference word strings, same word costs as below.
             denominator_graph: the weak language model's decoding graph.
             config: beams, thresholds, kind of sum.
+            kind: the criterion.
+            classes: phones of the graphs' transitions; only MMI does without.
+            auxiliary: what the inner gradient will climb; the tangential contact if not given.
 
         Raises:
-            InputError: the graph is of another model.
+            InputError: the graph is of another model, or the auxiliary function does not exist
+                for the criterion.
         """
         if denominator_graph.num_pdfs != model.module.config.num_pdfs:
             raise InputError(
@@ -153,6 +199,10 @@ class OuterGradientSource:
         self._numerator_graphs = numerator_graphs
         self._denominator_graph = denominator_graph
         self._config = config or OuterConfig()
+        self._kind = kind
+        self._classes = classes
+        self._auxiliary = auxiliary or AuxiliaryConfig()
+        self._auxiliary.check(kind, self._config.criterion)
         self._workspace = Workspace()
 
     def compute(self, utterance: str, words: Sequence[str]) -> OuterGradient:
@@ -170,6 +220,11 @@ class OuterGradientSource:
         Raises:
             InputError: the utterance has no features, or they do not fit the network.
         """
+        return self._compute(utterance, words, self._config, anchor=self._auxiliary.anchored)
+
+    def _compute(
+        self, utterance: str, words: Sequence[str], config: OuterConfig, *, anchor: bool
+    ) -> OuterGradient:
         stacked = self._features.stacked(utterance)
         try:
             numerator_graph = self._numerator_graphs.compile(words)
@@ -179,11 +234,73 @@ class OuterGradientSource:
             scores = self.model.scores(stacked)
         except RunError:
             return OuterGradient.failure(utterance, len(stacked), "scores-not-finite")
-        return outer_gradient(
+        sides = search_sides(
             scores,
             numerator_graph,
             self._denominator_graph,
-            self._config,
+            config,
             utterance=utterance,
             workspace=self._workspace,
+        )
+        if isinstance(sides, OuterGradient):
+            return sides
+        numerator, denominator = sides
+        if denominator is None:
+            return control(numerator, utterance=utterance)
+        outer = evaluate(
+            self._kind,
+            numerator,
+            denominator,
+            config.criterion,
+            utterance=utterance,
+            classes=self._classes,
+        )
+        if not anchor or outer.failed:
+            return outer
+        return anchored(
+            outer,
+            numerator,
+            scores + self.model.log_priors,
+            self._kind,
+            self._auxiliary,
+            config.decoder.acoustic_scale,
+        )
+
+    def probe(self, utterance: str, words: Sequence[str]) -> Probe | None:
+        """What `gap` compares with later; None when there is no outer gradient.
+
+        All frames are in it and no CE is, because that is what the criterion is about.
+        """
+        criterion = replace(
+            self._config.criterion,
+            rejection=0.0,
+            cancellation=0.0,
+            silence_weight=1.0,
+            smoothing=0.0,
+        )
+        config = replace(self._config, criterion=criterion)
+        outer = self._compute(utterance, words, config, anchor=True)
+        return None if outer.failed else Probe(words, outer)
+
+    def gap(self, probe: Probe) -> Gap | None:
+        """Criterion and auxiliary function of a probed utterance at the model's parameters now.
+
+        None when the utterance can no longer be searched or scored.
+        """
+        then = probe.outer
+        now = self.probe(then.utterance, probe.words)
+        if now is None or then.anchor is None:
+            return None
+        model, scale = self.model, self._config.decoder.acoustic_scale
+        log_posteriors = model.log_posteriors(self._features.stacked(then.utterance))
+        rows = AuxiliaryRows.of(
+            then.offsets, then.pdfs, then.values, then.anchor, log_posteriors.shape[1]
+        )
+        change = auxiliary_value(self._auxiliary.kind, rows, log_posteriors[then.frames], scale)
+        return Gap(
+            utterance=then.utterance,
+            frames=then.num_frames,
+            before=then.value,
+            value=now.outer.value,
+            auxiliary=then.value + float(change.sum()),
         )

@@ -100,8 +100,8 @@ def calibrate(run: Path, utterances: int = 40, batches: int = 40) -> Calibration
     usable = [outer for outer in outers if len(outer.frames)]
     if not usable:
         raise InputError(f"{run}: no outer gradient of {len(outers)} utterances has kept frames")
-    slots = config.mmi.training.slots
-    replica = ReplicaSource(str(run))
+    slots = config.sequence.training.slots
+    replica = ReplicaSource(str(run), to_table(config))
     rows = [
         Batch.gather(
             chosen := list(islice(cycle(usable), k, k + slots)),
@@ -121,7 +121,7 @@ def calibrate(run: Path, utterances: int = 40, batches: int = 40) -> Calibration
         _timed(lambda u=outer.utterance: model.scores(features.stacked(u)))[0] / outer.num_frames  # type: ignore[misc]
         for outer in outers
     ]
-    copy, update = _memory(parameters.size, config.mmi.training.shards)
+    copy, update = _memory(parameters.size, config.sequence.training.shards)
     frames = sum(outer.num_frames for outer in outers)
     return Calibration(
         parameters=parameters.size,

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.records import Workspace
 from outergrad.evaluation.wer import total_errors, utterance_errors
 from outergrad.graph.decoding_graph import DecodingGraph
-from outergrad.lattice.lattice import Lattice
 from outergrad.lattice.paths import best_path
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.progress import Progress
@@ -30,6 +29,12 @@ GMM_SYSTEMS = {"mono": "mono", "tri": "tri"}
 
 Scorer = Callable[[str], Float32Array]
 """utterance id → acoustic scores, float32 [T, P], natural log, unscaled."""
+
+Setting = tuple[int, float]
+"""LM weight (1 / acoustic scale) and insertion penalty (nats a word)."""
+
+Hypotheses = dict[str, list[str]]
+"""utterance id → recognized words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +98,22 @@ def run_decode(
     for lm in LMS:
         graph = graphs.decoding(tying, lm)
         tune, test = prepared.corpus("tune"), prepared.corpus("test")
-        lattices, failed = _decode_all(
-            graph, tune, scorers["tune"], config, progress, f"tuning set, {lm}"
+        grid = [(w, p) for w in config.lm_weights for p in config.insertion_penalties]
+        tuned, failed = _recognize(
+            graph, tune, scorers["tune"], config, grid, progress, f"tuning set, {lm}"
         )
-        weight, penalty, tuning = _choose(graph, tune, lattices, config)
+        weight, penalty, tuning = _choose(tune, tuned)
         at_weight = replace(config, search=replace(config.search, acoustic_scale=1.0 / weight))
-        found, failed_test = _decode_all(
-            graph, test, scorers["test"], at_weight, progress, f"test set, {lm}"
+        found, failed_test = _recognize(
+            graph,
+            test,
+            scorers["test"],
+            at_weight,
+            [(weight, penalty)],
+            progress,
+            f"test set, {lm}",
         )
-        hypotheses = _words(graph, found, 1.0 / weight, penalty)
+        hypotheses = found[weight, penalty]
         write_json(
             folder / f"{lm}.json",
             {
@@ -117,26 +129,33 @@ def run_decode(
     return summary
 
 
-def _decode_all(
+def _recognize(
     graph: DecodingGraph,
     corpus: Corpus,
     scorer: Scorer,
     config: DecodeConfig,
+    settings: Sequence[Setting],
     progress: Progress,
     what: str,
-) -> tuple[dict[str, Lattice], dict[str, str]]:
-    """Lattices of a corpus, and the reasons of the utterances without."""
+) -> tuple[dict[Setting, Hypotheses], dict[str, str]]:
+    """Words of a corpus at each setting, and the reasons of the utterances without.
+
+    Each utterance is decoded once and its lattice read at every setting, then dropped: memory
+    does not grow with the corpus.
+    """
     local = threading.local()
 
-    def one(utterance: str) -> Lattice | str:
+    def one(utterance: str) -> list[list[str]] | str:
         if not hasattr(local, "workspace"):
             local.workspace = Workspace()
         try:
-            return decode(graph, scorer(utterance), config.search, workspace=local.workspace)
+            lattice = decode(graph, scorer(utterance), config.search, workspace=local.workspace)
         except DecodingError as error:
             return error.reason
+        paths = (best_path(lattice, 1.0 / weight, penalty) for weight, penalty in settings)
+        return [[graph.words[word] for word in path.words] for path in paths]
 
-    lattices: dict[str, Lattice] = {}
+    found: dict[Setting, Hypotheses] = {setting: {} for setting in settings}
     failed: dict[str, str] = {}
     with progress.task(what) as advance, ThreadPoolExecutor(config.threads) as pool:
         outcomes = pool.map(one, corpus.ids)
@@ -144,37 +163,27 @@ def _decode_all(
             if isinstance(outcome, str):
                 failed[utterance] = outcome
             else:
-                lattices[utterance] = outcome
+                for setting, words in zip(settings, outcome, strict=True):
+                    found[setting][utterance] = words
             advance(done, len(corpus))
-    return lattices, failed
-
-
-def _words(
-    graph: DecodingGraph, lattices: Mapping[str, Lattice], acoustic_scale: float, penalty: float
-) -> dict[str, list[str]]:
-    return {
-        utterance: [graph.words[word] for word in best_path(lattice, acoustic_scale, penalty).words]
-        for utterance, lattice in lattices.items()
-    }
+    return found, failed
 
 
 def _choose(
-    graph: DecodingGraph, tune: Corpus, lattices: Mapping[str, Lattice], config: DecodeConfig
+    tune: Corpus, tuned: Mapping[Setting, Hypotheses]
 ) -> tuple[int, float, dict[str, float]]:
-    """The weight and penalty with the lowest tuning WER.
+    """The weight and penalty with the lowest tuning WER, and the WER of each setting.
 
     Few tuning words leave many settings about equal; among those within one error of the best,
     the one next to all of them is taken, so that a chance minimum at the rim does not win.
     """
     references = {utterance.id: utterance.words for utterance in tune}
-    errors: dict[tuple[int, float], int] = {}
+    errors: dict[Setting, int] = {}
     tuning: dict[str, float] = {}
-    for weight in config.lm_weights:
-        for penalty in config.insertion_penalties:
-            hypotheses = _words(graph, lattices, 1.0 / weight, penalty)
-            total = total_errors(utterance_errors(references, hypotheses).values())
-            errors[weight, penalty] = total.errors
-            tuning[f"{weight} {penalty}"] = round(total.rate, 3)
+    for (weight, penalty), hypotheses in tuned.items():
+        total = total_errors(utterance_errors(references, hypotheses).values())
+        errors[weight, penalty] = total.errors
+        tuning[f"{weight} {penalty}"] = round(total.rate, 3)
     fewest = min(errors.values())
     close = [setting for setting, count in errors.items() if count <= fewest + 1]
     mean_weight = sum(weight for weight, _ in close) / len(close)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from outergrad.config import build, read_toml
+from outergrad.criteria.config import Kind
 from outergrad.engine.simulated.replay import ReplayEngine
 from outergrad.engine.training import train
 from outergrad.errors import InputError
@@ -42,7 +43,9 @@ def replay(run: Path, progress: Progress) -> Replayed:
         if not path.exists():
             raise InputError(f"{run}: cannot be replayed: {what} ({path.name} is missing)")
     config = build(RunConfig, read_toml(run / "config.toml"), "config.toml")
-    program = sequence_program(run, config)
+    program = sequence_program(run, config, Kind.MMI)
+    training, scale = config.sequence.training, config.sequence.rate_scale.of(Kind.MMI)
+    schedule = replace(training.schedule, rate=training.schedule.rate * scale)
     records = run / "replay" / "mmi.jsonl"
     records.unlink(missing_ok=True)
     with (
@@ -51,7 +54,7 @@ def replay(run: Path, progress: Progress) -> Replayed:
     ):
         result = train(
             program,
-            replace(config.mmi.training, seed=config.seed),
+            replace(training, schedule=schedule, seed=config.seed),
             ReplayEngine.of(trace),
             TrainingListener(progress, advance, len(program.utterances)),
             records=writer,

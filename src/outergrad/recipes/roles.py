@@ -1,27 +1,29 @@
 """What the roles of sequence training compute, built by name in the process that needs it."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from outergrad.arrays import Float32Array
+from outergrad.arrays import Float32Array, Int32Array
 from outergrad.config import build
-from outergrad.criteria.mmi import Sum
+from outergrad.criteria.config import Kind
+from outergrad.criteria.criterion import evaluate
+from outergrad.criteria.numerator import Denominator, Numerator
 from outergrad.criteria.outcome import OuterGradient
-from outergrad.decoder.alignment import align
-from outergrad.decoder.decoding import decode, decode_words
 from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.records import Workspace
 from outergrad.errors import RunError
 from outergrad.evaluation.frame_error import FrameErrors, frame_errors
 from outergrad.evaluation.wer import WordErrors, word_errors
-from outergrad.gradient.inner import inner_gradient
-from outergrad.gradient.outer import OuterGradientSource
-from outergrad.lattice.lattice import Lattice
+from outergrad.gradient.gap import Gap, Probe
+from outergrad.gradient.inner import freeze_outputs, inner_gradient
+from outergrad.gradient.outer import OuterGradientSource, denominator_of, numerator_of
+from outergrad.hmm.model import HmmModel
+from outergrad.lattice.accuracy import PhoneClasses
 from outergrad.lattice.paths import best_path, log_z
-from outergrad.lattice.word_lattice import WordLattice
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, load_flat
 from outergrad.nnet.precision import Device, Precision, check_device
@@ -36,6 +38,11 @@ MAX_FAILED = 0.1
 """Share of the held-out utterances that may fail before the criterion counts as lost."""
 
 
+def phone_classes(hmm: HmmModel) -> PhoneClasses:
+    """Phones of a model's transitions, with its one silence."""
+    return PhoneClasses(hmm.transitions.phone_of, (hmm.phones.silence,))
+
+
 class _Speech:
     """A run's data as the roles see them."""
 
@@ -44,6 +51,8 @@ class _Speech:
         self.config = build(RunConfig, config)
         self.prepared = Prepared(root / "prepare")
         self.bootstrapped = Bootstrapped(root / "bootstrap")
+        self.hmm, _ = self.bootstrapped.gmm("tri")
+        self.classes = phone_classes(self.hmm)
         graphs = Graphs(root / "graph")
         self.model = AcousticModel.load(root / "ce" / "model")
         self.features = self.prepared.filterbank(part)
@@ -54,7 +63,7 @@ class _Speech:
 class DecoderSource:
     """Outer gradients of training utterances: the decoder role's `OuterSource`."""
 
-    def __init__(self, run: str, config: dict[str, Any]) -> None:
+    def __init__(self, run: str, config: dict[str, Any], criterion: str = "mmi") -> None:
         """Open the run directory `run`; `config` is its configuration as plain tables."""
         speech = _Speech(run, config, "train")
         self._words = {u.id: u.words for u in speech.prepared.corpus("train")}
@@ -63,7 +72,10 @@ class DecoderSource:
             speech.features,
             speech.references,
             speech.graph,
-            speech.config.mmi.outer,
+            speech.config.sequence.outer,
+            kind=Kind(criterion),
+            classes=speech.classes,
+            auxiliary=speech.config.sequence.auxiliary,
         )
 
     def load(self, parameters: Float32Array) -> None:
@@ -74,22 +86,36 @@ class DecoderSource:
         """Outer gradient of an utterance, or the reason why there is none."""
         return self._source.compute(utterance, self._words[utterance])
 
+    def probe(self, utterance: str) -> Probe | None:
+        """What the gap of an utterance is measured from later; None when it fails."""
+        return self._source.probe(utterance, self._words[utterance])
+
+    def gap(self, probe: Probe) -> Gap | None:
+        """Criterion and auxiliary function of a probed utterance now; None when it fails."""
+        return self._source.gap(probe)
+
 
 class ReplicaSource:
     """Inner gradients of batches: the replica role's `InnerSource`."""
 
-    def __init__(self, run: str, device: Device = "cpu") -> None:
-        """Open the run directory `run`; on `device` cuda, products are of bfloat16 operands.
+    def __init__(self, run: str, config: dict[str, Any]) -> None:
+        """Open the run directory `run`; `config` is its configuration as plain tables.
 
         Raises:
-            InputError: this machine has no such device.
+            InputError: this machine has not the device that replicas are to use.
         """
+        self._sequence = build(RunConfig, config).sequence
+        device: Device = self._sequence.device
         check_device(device)
         self._precision: Precision = "bfloat16" if device == "cuda" else "float32"
         self._features = Prepared(Path(run) / "prepare").filterbank("train")
         self._windows = self._features.windows
         self._module = AcousticModel.load(Path(run) / "ce" / "model").module.to(device)
         self._layout = ParameterLayout.of(self._module)
+        self._frozen: Int32Array | None = None
+        if self._sequence.freeze_silence:
+            hmm, _ = Bootstrapped(Path(run) / "bootstrap").gmm("tri")
+            self._frozen = silence_pdfs(hmm)
 
     def load(self, parameters: Float32Array) -> None:
         """Use these parameters from now on."""
@@ -100,7 +126,7 @@ class ReplicaSource:
         first = [self._features.first_window(utterance) for utterance in batch.utterances]
         rows = np.asarray(first, dtype=np.int64) + batch.frames
         x = self._windows[rows]
-        return inner_gradient(
+        gradient = inner_gradient(
             self._module,
             self._layout,
             x,
@@ -108,18 +134,36 @@ class ReplicaSource:
             batch.pdfs,
             batch.values,
             precision=self._precision,
+            mass=batch.mass,
+            auxiliary=self._sequence.auxiliary.kind,
+            anchor=batch.anchor,
+            acoustic_scale=self._sequence.outer.decoder.acoustic_scale,
         )
+        if self._frozen is not None:
+            freeze_outputs(gradient, self._layout, self._frozen)
+        return gradient
+
+
+def silence_pdfs(hmm: HmmModel) -> Int32Array:
+    """int32 [n], ascending: pdf_ids of the silence phone's states."""
+    silence = hmm.phones.silence
+    states = range(hmm.topology.num_states(silence))
+    return np.array(
+        sorted({pdf for state in states for pdf in hmm.tying.pdfs(silence, state)}), np.int32
+    )
 
 
 class EvaluatorSource:
     """Criterion, word errors and frame errors of the tuning speech, with the unigram LM."""
 
-    def __init__(self, run: str, config: dict[str, Any]) -> None:
+    def __init__(self, run: str, config: dict[str, Any], criterion: str = "mmi") -> None:
         """Open the run directory `run`; `config` is its configuration as plain tables."""
         self._speech = _Speech(run, config, "tune")
+        self._kind = Kind(criterion)
         self._corpus = self._speech.prepared.corpus("tune")
-        hmm, _ = self._speech.bootstrapped.gmm("tri")
-        self._targets = pdf_targets(self._speech.bootstrapped.alignments("tune"), hmm.transitions)
+        self._targets = pdf_targets(
+            self._speech.bootstrapped.alignments("tune"), self._speech.hmm.transitions
+        )
         self._workspace = Workspace()
         # Utterances with words that have no pronunciation count for WER, not for the criterion.
         self._graphs = {
@@ -141,7 +185,7 @@ class EvaluatorSource:
         """
         value, frames, failed = 0.0, 0, 0
         errors, wrong_frames = WordErrors(), FrameErrors()
-        model = self._speech.model
+        model, outer = self._speech.model, self._speech.config.sequence.outer
         for utterance in self._corpus:
             try:
                 scores = model.scores(self._speech.features.stacked(utterance.id))
@@ -149,10 +193,12 @@ class EvaluatorSource:
                 return HeldOut(criterion=-math.inf)  # parameters that ran away
             words: list[str] = []
             try:
-                lattice = self._denominator(scores)
+                lattice = denominator_of(scores, self._speech.graph, outer, self._workspace)
                 words = [self._speech.graph.words[word] for word in best_path(lattice).words]
                 if utterance.id in self._graphs:
-                    value += self._numerator(utterance.id, scores) - log_z(lattice)
+                    graph = self._graphs[utterance.id]
+                    numerator = numerator_of(scores, graph, outer, self._workspace)
+                    value += self._criterion(utterance.id, numerator, lattice)
                     frames += len(scores)
             except DecodingError:
                 failed += 1
@@ -170,13 +216,18 @@ class EvaluatorSource:
             frame_error=wrong_frames.rate,
         )
 
-    def _denominator(self, scores: Float32Array) -> Lattice | WordLattice:
-        outer = self._speech.config.mmi.outer
-        search = decode_words if outer.sum == Sum.BEST_ALIGNMENT else decode
-        return search(self._speech.graph, scores, outer.decoder, workspace=self._workspace)
-
-    def _numerator(self, utterance: str, scores: Float32Array) -> float:
-        outer, graph = self._speech.config.mmi.outer, self._graphs[utterance]
-        if outer.sum == Sum.BEST_ALIGNMENT:
-            return align(graph, scores, outer.alignment, workspace=self._workspace).log_score
-        return log_z(decode(graph, scores, outer.decoder, workspace=self._workspace))
+    def _criterion(self, utterance: str, numerator: Numerator, denominator: Denominator) -> float:
+        """The criterion by itself, without smoothing and weights, summed over frames."""
+        if self._kind is Kind.MMI:
+            return numerator.occupancies.log_z - log_z(denominator)
+        config = replace(
+            self._speech.config.sequence.outer.criterion, smoothing=0.0, silence_weight=1.0
+        )
+        return evaluate(
+            self._kind,
+            numerator,
+            denominator,
+            config,
+            utterance=utterance,
+            classes=self._speech.classes,
+        ).value

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,26 +12,30 @@ import msgspec
 
 from outergrad import __version__
 from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table, to_toml
+from outergrad.criteria.config import Kind
 from outergrad.errors import InputError
 from outergrad.progress import Progress
 from outergrad.recipes.ce import run_ce
 from outergrad.recipes.decode import GMM_SYSTEMS, Scorer, dnn_scorer, gmm_scorer, run_decode
 from outergrad.recipes.models import Bootstrapped, Graphs, run_bootstrap, run_graph
+from outergrad.recipes.package import acoustic_model_in, best_system, package
 from outergrad.recipes.prepare import Prepared, prepare
 from outergrad.recipes.score import word_error_table
 from outergrad.recipes.sequence import run_sequence
-from outergrad.recipes.settings import Inputs, RunConfig
+from outergrad.recipes.settings import Inputs, RateScales, RunConfig, read_config
 from outergrad.recipes.stages import RunDirectory, Stamp, fingerprint, write_json
 from outergrad.report.page import write_report
 from outergrad.report.tables import wer_table
 
-STAGES = ("prepare", "bootstrap", "graph", "ce", "mmi", "decode", "score")
-DNN_SYSTEMS = ("ce", "mmi")
-SYSTEMS = (*GMM_SYSTEMS, *DNN_SYSTEMS)
+BEFORE, AFTER = ("prepare", "bootstrap", "graph", "ce"), ("decode", "score")
+"""Stages before and after those of the sequence criteria, each of which starts from `ce`."""
+
+NOT_TRAINED: Mapping[str, Any] = {"staleness": {}, "frames": {}, "utterances": {}}
+"""What a run without sequence training has to say about it."""
 
 
 class Recipe:
-    """From recordings to the table CE → MMI, in one run directory.
+    """From recordings to the table CE → sequence criteria, in one run directory.
 
     Args:
         path: run directory.
@@ -62,17 +68,32 @@ class Recipe:
         Raises:
             InputError: a wrong setting, or the directory cannot be written.
         """
-        table = read_toml(config) if config is not None else {}
-        # The file is checked alone first, so that an error names the right culprit.
-        build(RunConfig, table, str(config))
-        table = merge(table, parse_overrides(settings))
-        if seed is not None:
-            table["seed"] = seed
-        return cls(path, inputs, build(RunConfig, table, "--set"), progress).remembered()
+        return cls.of(path, inputs, config, settings, seed, progress).remembered()
 
     @classmethod
-    def resume(cls, path: Path, settings: Sequence[str], progress: Progress) -> Self:
+    def of(
+        cls,
+        path: Path,
+        inputs: Inputs,
+        config: Path | None,
+        settings: Sequence[str],
+        seed: int | None,
+        progress: Progress,
+    ) -> Self:
+        """The same with nothing written."""
+        return cls(path, inputs, read_config(config, settings, seed), progress)
+
+    @classmethod
+    def resume(
+        cls,
+        path: Path,
+        settings: Sequence[str],
+        progress: Progress,
+        criterion: Kind | None = None,
+    ) -> Self:
         """The run that `begin` began in this directory, with settings changed if any are given.
+
+        A `criterion` that the run does not have yet is added to it.
 
         Raises:
             InputError: there is no run, or a wrong setting.
@@ -84,7 +105,10 @@ class Recipe:
                 f"{path}: no run begun here; `outergrad prepare` begins one"
             ) from error
         table = merge(read_toml(path / "config.toml"), parse_overrides(settings))
-        return cls(path, inputs, build(RunConfig, table, "--set"), progress).remembered()
+        config = build(RunConfig, table, "--set")
+        if criterion is not None and criterion not in config.criteria:
+            config = replace(config, criteria=(*config.criteria, criterion))
+        return cls(path, inputs, config, progress).remembered()
 
     def remembered(self) -> Self:
         """Write inputs and resolved settings into the directory, for `resume` and for people."""
@@ -95,21 +119,39 @@ class Recipe:
 
     def all(self) -> dict[str, Any]:
         """Every stage; returns what results.json holds."""
-        return self.through(STAGES[-1])
+        return self.through(AFTER[-1])
 
     def through(self, last: str) -> dict[str, Any]:
-        """All stages up to `last` that are not done yet.
+        """All stages up to `last` that are not done yet; of the criteria only `last`, if it is one.
 
         Returns:
             What results.json holds; empty before stage score.
         """
         with self.directory.locked():
-            done: dict[str, Stamp] = {}
-            for stage in STAGES[: STAGES.index(last) + 1]:
-                done |= getattr(self, f"_{stage}")(done)
+            done = self.stamps(last)
             if last != "score":
                 return {}
             return self._results(done)
+
+    def stamps(self, last: str) -> dict[str, Stamp]:
+        """Do what is to be done up to stage `last`; the stamps of all stages."""
+        done: dict[str, Stamp] = {}
+        for stage in self._stages(last):
+            work = partial(self._sequence, stage) if isinstance(stage, Kind) else None
+            done |= (work or getattr(self, f"_{stage}"))(done)
+        return done
+
+    def _stages(self, last: str) -> tuple[str, ...]:
+        if last in BEFORE:
+            return BEFORE[: BEFORE.index(last) + 1]
+        if last in AFTER:
+            return (*BEFORE, *self.config.criteria, *AFTER[: AFTER.index(last) + 1])
+        return (*BEFORE, Kind(last))
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """What is decoded and scored, in the order of training."""
+        return (*GMM_SYSTEMS, "ce", *(kind.value for kind in self.config.criteria))
 
     def _run(
         self, stage: str, depends: Mapping[str, Any], work: Callable[[Path], Mapping[str, Any]]
@@ -156,7 +198,7 @@ class Recipe:
         depends = {
             "bootstrap": done["bootstrap"].digest,
             "config": [self.config.dnn, self.config.ce],
-            "init": fingerprint(Path(init)) if init is not None else None,
+            "init": fingerprint(acoustic_model_in(Path(init))) if init is not None else None,
             "seed": self.config.seed,
         }
         return self._run(
@@ -173,22 +215,31 @@ class Recipe:
             ),
         )
 
-    def _mmi(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+    def _sequence(self, kind: Kind, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        sequence = self.config.sequence
         depends = {
             "ce": done["ce"].digest,
             "graph": done["graph"].digest,
-            "config": [self.config.mmi, self.config.engine, *self.config.engine_settings()],
+            # Other criteria's rates are nothing to this one.
+            "config": [
+                replace(sequence, rate_scale=RateScales()),
+                self.config.engine,
+                *self.config.engine_settings(),
+            ],
+            "rate_scale": sequence.rate_scale.of(kind),
             "seed": self.config.seed,
         }
         return self._run(
-            "mmi",
+            kind.value,
             depends,
-            lambda folder: run_sequence(folder, self.directory.path, self.config, self.progress),
+            lambda folder: run_sequence(
+                folder, self.directory.path, self.config, self.progress, kind
+            ),
         )
 
     def _decode(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
         stamps: dict[str, Stamp] = {}
-        for system in SYSTEMS:
+        for system in self.systems:
             model = "bootstrap" if system in GMM_SYSTEMS else system
             depends = {
                 "model": done[model].digest,
@@ -217,13 +268,13 @@ class Recipe:
 
     def _score(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
         depends = {
-            "decode": {system: done[f"decode-{system}"].digest for system in SYSTEMS},
+            "decode": {system: done[f"decode-{system}"].digest for system in self.systems},
             "config": self.config.score,
             "seed": self.config.seed,
         }
 
         def work(folder: Path) -> Mapping[str, Any]:
-            decoded = {s: self.directory.folder(f"decode-{s}") for s in SYSTEMS}
+            decoded = {s: self.directory.folder(f"decode-{s}") for s in self.systems}
             table = word_error_table(decoded, self.prepared, self.config)
             write_json(folder / "errors.json", table)
             return {}
@@ -234,19 +285,24 @@ class Recipe:
         """Gather the numbers of all stages, write results.json and the report, show the table."""
         path = self.directory.path
         errors = json.loads((self.directory.folder("score") / "errors.json").read_text())
-        sequence = done["mmi"].summary
+        sequence = {kind.value: done[kind.value].summary for kind in self.config.criteria}
+        first = next(iter(sequence.values()), NOT_TRAINED)
         results: dict[str, Any] = {
             **errors,
             "seconds": {stage: stamp.seconds for stage, stamp in done.items()},
-            "staleness": sequence["staleness"],
-            "frames": sequence["frames"],
+            # Of the first criterion; those of all are in "sequence".
+            "staleness": first["staleness"],
+            "frames": first["frames"],
             "utterances": {
-                **sequence["utterances"],
+                **first["utterances"],
                 "not_aligned": done["bootstrap"].summary["unaligned"],
             },
-            "stages": {stage: stamp.summary for stage, stamp in done.items() if stage != "mmi"},
+            "sequence": sequence,
+            "stages": {
+                stage: stamp.summary for stage, stamp in done.items() if stage not in sequence
+            },
             "engine": self.config.engine,
-            "replicas": self.config.mmi.training.replicas,
+            "replicas": self.config.sequence.training.replicas,
             "seed": self.config.seed,
             "data": {
                 # Two parts of the path: "an4/train" says more than "train", and no more than that.
@@ -260,6 +316,7 @@ class Recipe:
         }
         write_json(path / "results.json", results)
         report = write_report(path)
+        model = package(path, best_system(path, self.systems), self.config, results)
         self.progress.show(wer_table(results))
-        self.progress.note(f"results: {path / 'results.json'}\nreport:  {report}")
+        self.progress.note(f"results: {path / 'results.json'}\nreport:  {report}\nmodel:   {model}")
         return results

@@ -1,10 +1,11 @@
-"""Stage `score`: word errors of the test set with intervals, and CE against MMI."""
+"""Stage `score`: word errors of the test set with intervals, and CE against each criterion."""
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from outergrad.criteria.config import Kind
 from outergrad.evaluation.significance import bootstrap_interval, matched_pairs
 from outergrad.evaluation.wer import WordErrors, total_errors, utterance_errors
 from outergrad.recipes.decode import Recognized
@@ -16,7 +17,8 @@ from outergrad.recipes.settings import RunConfig
 def word_error_table(
     decoded: Mapping[str, Path], prepared: Prepared, config: RunConfig
 ) -> dict[str, Any]:
-    """The entries "test" and "comparison" of results.json.
+    """The entries "test", "comparison" (CE and the first criterion) and "comparisons" of
+    results.json.
 
     Args:
         decoded: system → folder that stage decode wrote.
@@ -45,13 +47,18 @@ def word_error_table(
                 "insertion_penalty": recognized.insertion_penalty,
                 "failed": dict(Counter(recognized.failed.values())),
             }
-    comparison: dict[str, Any] = {}
-    if {"ce", "mmi"} <= decoded.keys():
+    comparisons: dict[str, dict[str, Any]] = {}
+    for kind in Kind:
+        if not {"ce", kind.value} <= decoded.keys():
+            continue
+        comparisons[kind.value] = {}
         for lm in LMS:
-            pairs = matched_pairs(errors["ce", lm], errors["mmi", lm])
-            comparison[lm] = {
-                "systems": ["ce", "mmi"],
+            pairs = matched_pairs(errors["ce", lm], errors[kind.value, lm])
+            comparisons[kind.value][lm] = {
+                "systems": ["ce", kind.value],
                 "difference": round(pairs.difference, 3),
                 "p": pairs.p,
             }
-    return {"test": test, "comparison": comparison}
+    trained = [system for system in decoded if system in comparisons]
+    first = comparisons[trained[0]] if trained else {}
+    return {"test": test, "comparison": first, "comparisons": comparisons}

@@ -1,11 +1,14 @@
-"""Stage `mmi`: asynchronous sequence training from the CE model."""
+"""Stages `mmi`, `bmmi`, `smbr`, `mpe`: asynchronous sequence training from the CE model."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from outergrad.config import to_table
+from outergrad.criteria.config import Kind
 from outergrad.engine.engines import make_engine
 from outergrad.engine.events import Evaluated, Event, Notice, Statistics
 from outergrad.engine.result import Staleness, TrainingResult
@@ -19,7 +22,7 @@ from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
 from outergrad.recipes.settings import RunConfig
-from outergrad.records import RecordWriter
+from outergrad.records import RecordWriter, read_records
 from outergrad.workers.program import Factory, Program
 
 TRACE = "trace.jsonl"
@@ -27,7 +30,7 @@ TRACE = "trace.jsonl"
 
 
 def run_sequence(
-    folder: Path, run: Path, config: RunConfig, progress: Progress
+    folder: Path, run: Path, config: RunConfig, progress: Progress, kind: Kind
 ) -> Mapping[str, Any]:
     """Train with outer gradients from on-the-fly lattices; write ``model``.
 
@@ -36,20 +39,23 @@ def run_sequence(
         run: the run directory, from which each role opens what it needs.
         config: all settings.
         progress: bars and notes.
+        kind: the criterion.
     """
-    program = sequence_program(run, config)
-    snapshots, records = folder / "snapshots", run / "records" / "mmi.jsonl"
+    program = sequence_program(run, config, kind)
+    training, scale = config.sequence.training, config.sequence.rate_scale.of(kind)
+    schedule = replace(training.schedule, rate=training.schedule.rate * scale)
+    snapshots, records = folder / "snapshots", run / "records" / f"{kind.value}.jsonl"
     if not snapshots.exists():
         records.unlink(missing_ok=True)
         (folder / TRACE).unlink(missing_ok=True)
     with (
-        RecordWriter(records, "mmi") as writer,
-        RecordWriter(folder / TRACE, "mmi") as trace,
-        progress.task("MMI, utterances visited") as advance,
+        RecordWriter(records, kind.value) as writer,
+        RecordWriter(folder / TRACE, kind.value) as trace,
+        progress.task(f"{kind.label}, utterances visited") as advance,
     ):
         result = train(
             program,
-            replace(config.mmi.training, seed=config.seed),
+            replace(training, schedule=schedule, seed=config.seed),
             make_engine(config.engine, *config.engine_settings()),
             TrainingListener(progress, advance, len(program.utterances)),
             records=writer,
@@ -60,30 +66,31 @@ def run_sequence(
     model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
-    return _summary(result)
+    return {**_summary(result), "gap": _gaps(records)}
 
 
-def sequence_program(run: Path, config: RunConfig) -> Program:
-    """What stage `mmi` trains: the CE model of a run, on all that could be aligned.
+def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
+    """What a criterion's stage trains: the CE model of a run, on all that could be aligned.
 
     Raises:
         InputError: the replicas' device is not there.
     """
-    check_device(config.mmi.device)
+    check_device(config.sequence.device)
     model = AcousticModel.load(run / "ce" / "model")
     last = ParameterLayout.of(model.module).last_layer
     table = to_table(config)
     # Only what could be aligned in the bootstrap is worth a visit; the rest is in its summary.
     aligned = Bootstrapped(run / "bootstrap").alignments("train")
+    whole = config.sequence.layers == "all"
     return Program(
-        outer=Factory.of(DecoderSource, run=str(run), config=table),
-        inner=Factory.of(ReplicaSource, run=str(run), device=config.mmi.device),
-        evaluator=Factory.of(EvaluatorSource, run=str(run), config=table),
+        outer=Factory.of(DecoderSource, run=str(run), config=table, criterion=kind.value),
+        inner=Factory.of(ReplicaSource, run=str(run), config=table),
+        evaluator=Factory.of(EvaluatorSource, run=str(run), config=table, criterion=kind.value),
         parameters=flatten(model.module),
         utterances=tuple(
             u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
         ),
-        trained=Selection.of(Span(last.start, last.stop)) if config.mmi.layers == "last" else None,
+        trained=None if whole else Selection.of(Span(last.start, last.stop)),
     )
 
 
@@ -132,6 +139,20 @@ def _summary(result: TrainingResult) -> dict[str, Any]:
         },
         "pushes": asdict(result.pushes),
         "restarts": result.restarts,
+    }
+
+
+def _gaps(records: Path) -> dict[str, float]:
+    """Sizes of the gaps between auxiliary functions and the criterion, per frame."""
+    found = [r["gap"] for r in read_records(records, "gap") if r["gap"] is not None]
+    if not found:
+        return {"measured": 0}
+    sizes = np.abs(found)
+    return {
+        "measured": len(found),
+        "mean": float(np.mean(found)),
+        "median_size": float(np.median(sizes)),
+        "largest_size": float(sizes.max()),
     }
 
 

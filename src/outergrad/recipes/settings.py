@@ -1,23 +1,28 @@
 """All settings of a run and its inputs: what a stage depends on is named here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from outergrad.bootstrap.config import BootstrapConfig
+from outergrad.config import build, merge, parse_overrides, read_toml
 from outergrad.corpus import CheckConfig
+from outergrad.criteria.config import Kind
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.engine.engines import EngineName
+from outergrad.engine.ray.config import RayConfig
 from outergrad.engine.simulated.config import SimulatedConfig
 from outergrad.errors import InputError
 from outergrad.features.frontend import FilterbankConfig, MfccConfig
 from outergrad.features.normalisation import Normalisation
+from outergrad.gradient.auxiliary import AuxiliaryConfig
 from outergrad.gradient.ce import CeConfig
 from outergrad.gradient.outer import OuterConfig
 from outergrad.graph.units import GraphConfig
 from outergrad.nnet.dnn import DnnConfig
 from outergrad.nnet.precision import Device
-from outergrad.workers.config import AsyncConfig, ScheduleConfig
+from outergrad.workers.config import AsyncConfig, GapConfig, ScheduleConfig
 
 
 @dataclass(frozen=True)
@@ -25,19 +30,19 @@ class Inputs:
     """Files and folders that a run starts from, absolute paths."""
 
     train: str
-    """Kaldi data directory of the training speech."""
+    """Training speech, in any layout that `read_corpus` knows."""
     test: str
-    """Kaldi data directory of the test speech."""
+    """Test speech, likewise."""
     lexicon: str
     """Pronunciations."""
     dev: str | None = None
-    """Kaldi data directory for tuning; None: training speakers are held out."""
+    """Speech for tuning, likewise; None: training speakers are held out."""
     lm: str | None = None
     """ARPA language model for the test; None: a trigram is estimated."""
     lm_text: str | None = None
     """Sentences that the trigram is estimated from, besides the training transcripts."""
     init: str | None = None
-    """Model directory whose hidden layers the DNN starts from."""
+    """Run, model directory or acoustic model whose hidden layers the DNN starts from."""
 
     @classmethod
     def of(cls, **paths: Path | None) -> Self:
@@ -91,8 +96,32 @@ class LmConfig:
 
 
 @dataclass(frozen=True)
+class RateScales:
+    """Factors on the learning rate: the outer gradients of the criteria differ in size."""
+
+    mmi: float = 1.0
+    """MMI: posteriors, at most 1."""
+    bmmi: float = 1.0
+    """bMMI: the same."""
+    smbr: float = 0.1
+    """sMBR: posteriors times differences of accuracy, in frames."""
+    mpe: float = 0.1
+    """MPE: the same."""
+
+    def of(self, kind: Kind) -> float:
+        """The factor of a criterion."""
+        factor: float = getattr(self, kind.value)
+        return factor
+
+    def __post_init__(self) -> None:
+        for kind in Kind:
+            if not 0.0 < self.of(kind) < float("inf"):
+                raise InputError(f"rate scale of {kind} is {self.of(kind)}, must be positive")
+
+
+@dataclass(frozen=True)
 class SequenceConfig:
-    """MMI training."""
+    """Sequence training, by whatever criterion."""
 
     layers: Literal["all", "last"] = "all"
     """Layers that are trained (Fig. 7)."""
@@ -101,9 +130,18 @@ class SequenceConfig:
     bfloat16 operands, float32 parameters on the server."""
     outer: OuterConfig = field(default_factory=OuterConfig)
     """Sums, searches, and which frames count."""
+    auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
+    """What is climbed while an outer gradient is in use."""
+    freeze_silence: bool = False
+    """The silence states' weights and biases in the last layer keep the values of the CE model."""
+    rate_scale: RateScales = field(default_factory=RateScales)
+    """Learning rate of each criterion, relative to that of the schedule."""
     training: AsyncConfig = field(
         default_factory=lambda: AsyncConfig(
-            queue=4, clip_norm=100.0, schedule=ScheduleConfig(rate=1e-4, epochs=5, patience=2)
+            queue=4,
+            clip_norm=100.0,
+            schedule=ScheduleConfig(rate=1e-4, epochs=5, patience=2),
+            gap=GapConfig(every=50),
         )
     )
     """Roles, staleness, learning rate. The rate is for ReLU networks and gradients summed over
@@ -120,7 +158,7 @@ class DecodeConfig:
     """Beam search; lattices are rescored at every LM weight."""
     lm_weights: tuple[int, ...] = tuple(range(4, 19))
     """LM weights tried on the tuning set (1 / acoustic scale)."""
-    insertion_penalties: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    insertion_penalties: tuple[float, ...] = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0)
     """Costs per word tried on the tuning set, in nats."""
     threads: int = 2
     """Utterances decoded at a time."""
@@ -145,6 +183,8 @@ class RunConfig:
     simulated: virtual time, the same bits every time. ray: actors on a cluster."""
     simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
     """Costs of work and messages in engine `simulated`."""
+    ray: RayConfig = field(default_factory=RayConfig)
+    """The cluster of engine ray."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
@@ -165,14 +205,37 @@ class RunConfig:
     """The network."""
     ce: CeConfig = field(default_factory=lambda: CeConfig(precision="bfloat16", max_epochs=15))
     """Frame training."""
-    mmi: SequenceConfig = field(default_factory=SequenceConfig)
+    criteria: tuple[Kind, ...] = (Kind.MMI,)
+    """Sequence criteria (mmi, bmmi, smbr, mpe); each is a system of its own that starts from CE."""
+    sequence: SequenceConfig = field(default_factory=SequenceConfig)
     """Sequence training."""
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     """Test."""
     score: ScoreConfig = field(default_factory=ScoreConfig)
     """Word errors."""
 
+    def __post_init__(self) -> None:
+        if len(set(self.criteria)) < len(self.criteria):
+            raise InputError(f"criteria: {', '.join(self.criteria)} names one twice")
+
     def engine_settings(self) -> tuple[Any, ...]:
         """What the chosen engine is made with: its own section, if it has one."""
         section = getattr(self, self.engine, None)
         return () if section is None else (section,)
+
+
+def read_config(
+    path: Path | None, settings: Sequence[str] = (), seed: int | None = None
+) -> RunConfig:
+    """Defaults ← file ← `section.key=value` settings ← seed.
+
+    Raises:
+        InputError: a wrong key or value; says where.
+    """
+    table = read_toml(path) if path is not None else {}
+    # The file is checked alone first, so that an error names the right culprit.
+    build(RunConfig, table, str(path))
+    table = merge(table, parse_overrides(settings))
+    if seed is not None:
+        table["seed"] = seed
+    return build(RunConfig, table, "--set")

@@ -9,6 +9,9 @@ SYSTEM_NAMES = {
     "tri": "Triphone GMM",
     "ce": "DNN, CE",
     "mmi": "DNN, MMI",
+    "bmmi": "DNN, bMMI",
+    "smbr": "DNN, sMBR",
+    "mpe": "DNN, MPE",
 }
 """What the systems of a run are called in tables and figures; other ids stand for themselves."""
 
@@ -34,7 +37,7 @@ def system_name(system: str) -> str:
 
 def short_name(system: str) -> str:
     """The name of a system inside a sentence: CE, MMI, or as in tables."""
-    return system.upper() if system in ("ce", "mmi") else system_name(system)
+    return system_name(system).removeprefix("DNN, ")
 
 
 def shortened(text: str, limit: int) -> str:

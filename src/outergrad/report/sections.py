@@ -143,7 +143,7 @@ def sequence_training(run: Run) -> Markup | Missing:
                     csv,
                 )
             )
-    return _section("Sequence training (MMI)", *parts)
+    return _section("Sequence training", *parts)
 
 
 def staleness(run: Run) -> Markup | Missing:

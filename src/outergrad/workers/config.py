@@ -56,6 +56,10 @@ class ScheduleConfig:
     """Improvement that counts, as a part of the size of the best criterion so far."""
     max_decays: int = 2
     """A further plateau after so many decays stops the run."""
+    select: Literal["wer", "criterion"] = "wer"
+    """What says which parameters are kept: held-out word errors, the criterion breaking ties, or
+    the other way round. Late in training the criterion of held-out data often gets worse (surer
+    of what it gets wrong) while word errors still fall."""
     evaluate_every: int = 0
     """Server updates between evaluations; 0: one at the end of each epoch."""
     divergence: float = 1.0
@@ -63,6 +67,29 @@ class ScheduleConfig:
     start's size: the best parameters are restored and the rate decays, once."""
     deletion_growth: float = 1.5
     """Warn when deletions exceed this factor of those at the start, plus 1 % of the words."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapConfig:
+    """How far auxiliary functions are from the criterion by the time they are used."""
+
+    every: int = 0
+    """A decoder measures one utterance in so many, against an outer gradient of its that is about
+    as many utterances old; costs three searches. 0: never."""
+    limit: float = 0.1
+    """Gap per frame, in the criterion's unit, beyond which an outer gradient is too old."""
+    reaction: Literal["none", "refresh", "lower-rate"] = "none"
+    """What follows: nothing, the decoder's parameters are refreshed at once, or the learning rate
+    is multiplied by `factor`."""
+    factor: float = 0.5
+    """lower-rate: factor on the learning rate."""
+
+    def __post_init__(self) -> None:
+        if self.every < 0 or not self.limit > 0.0 or not 0.0 < self.factor < 1.0:
+            raise InputError(
+                f"gap: every {self.every} must be 0 or more, limit {self.limit} positive, "
+                f"factor {self.factor} between 0 and 1"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +120,8 @@ class AsyncConfig:
     """What shards do with old pushes; the age is that of the replica's parameters."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     """Learning rate, evaluations, when to stop."""
+    gap: GapConfig = field(default_factory=GapConfig)
+    """Whether outer gradients are too old, and what to do about it."""
     warm_start: int = 0
     """Server updates that the first replica makes alone."""
     snapshot_seconds: float = 60.0

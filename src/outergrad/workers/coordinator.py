@@ -101,6 +101,14 @@ class Coordinator:
             self._queues[outcome.assignment.replica].append(outcome)
         return True
 
+    def gap_measured(self, per_frame: float) -> bool:
+        """A gap was measured; True when the learning rate was lowered because of it."""
+        gap = self._config.gap
+        if gap.reaction != "lower-rate" or abs(per_frame) <= gap.limit:
+            return False
+        self.schedule.lower(gap.factor)
+        return True
+
     def decoder_lost(self, decoder: int) -> Assignment | None:
         """A decoder died: its utterance, which goes to another, or None when nothing is lost."""
         assignment = self._decoding.lose(decoder)

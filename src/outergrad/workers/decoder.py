@@ -1,18 +1,23 @@
 """The decoder role: pull, score, align, decode, outer gradient, hand over."""
 
+from typing import cast
+
 import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.ps.partition import Selection
-from outergrad.workers.config import FetchPolicy
+from outergrad.workers.config import FetchPolicy, GapConfig
+from outergrad.workers.gap_meter import GapMeter
 from outergrad.workers.messages import Outcome, Stamp
 from outergrad.workers.ports import Clock, OutcomeSink, ParameterClient, UtteranceSource
-from outergrad.workers.program import OuterSource
+from outergrad.workers.program import GapSource, OuterSource
 
 ROW_SUM_TOLERANCE = 5e-5
 """Rounding of a float32 row stays below 1e-5; the inner gradient raises beyond 1e-4, and what is
 wrong with an utterance must be found here, where it is an outcome with a reason."""
+
+NOT_ZERO = "outer gradient does not sum to zero"
 
 
 class Decoder:
@@ -29,6 +34,7 @@ class Decoder:
         work: UtteranceSource,
         outbox: OutcomeSink,
         clock: Clock,
+        gap: GapConfig | None = None,
     ) -> None:
         self._index = index
         self._trained = trained
@@ -40,6 +46,9 @@ class Decoder:
         self._clock = clock
         self._parameters: Float32Array = np.empty(num_parameters, np.float32)
         self._held: Stamp | None = None
+        self._meter: GapMeter | None = None
+        if gap is not None and gap.every:
+            self._meter = GapMeter(cast(GapSource, source), gap, num_parameters, client, clock)
 
     def run(self) -> None:
         """Work until there are no more utterances."""
@@ -60,7 +69,11 @@ class Decoder:
         flaw = None if outer.failed else flaw_of(outer)
         if flaw is not None:
             outer = OuterGradient.failure(outer.utterance, outer.num_frames, flaw)
-        self._outbox.put(Outcome(assignment, outer, held, self._index))
+        gap = None
+        if self._meter is not None:
+            gap, fresh = self._meter.after(assignment.utterance, self._parameters, held)
+            self._held = fresh
+        self._outbox.put(Outcome(assignment, outer, held, self._index, gap))
         return True
 
     def _refresh(self) -> Stamp:
@@ -77,13 +90,17 @@ class Decoder:
 def flaw_of(outer: OuterGradient) -> str | None:
     """Why an outer gradient must not reach the parameters, or None when it may.
 
-    Each row has to be finite and to sum to zero: that is what makes it a gradient with respect
-    to the logits (PAPER section 7).
+    Each row has to be finite and to sum to zero (or, with CE mixed in, to its share): that is what
+    makes it a gradient with respect to the logits (PAPER section 7).
     """
     if not np.isfinite(outer.values).all():
         return "outer gradient is not finite"
+    if outer.anchor is not None and not all(
+        np.isfinite(part).all() for part in (outer.anchor.log_posteriors, outer.anchor.proximity)
+    ):
+        return "anchor of the outer gradient is not finite"
     running = np.concatenate(([0.0], np.cumsum(outer.values, dtype=np.float64)))
     sums = running[outer.offsets[1:]] - running[outer.offsets[:-1]]
-    if np.any(np.abs(sums) > ROW_SUM_TOLERANCE):
-        return "outer gradient does not sum to zero"
+    if np.any(np.abs(sums - outer.mass) > ROW_SUM_TOLERANCE):
+        return f"outer gradient does not sum to {outer.mass:g}" if outer.mass else NOT_ZERO
     return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from outergrad.criteria.outcome import OuterGradient
+from outergrad.gradient.gap import Gap
 
 
 class Signal(Enum):
@@ -79,6 +80,8 @@ class Outcome:
     """Parameters it was computed at."""
     decoder: int
     """Who computed it."""
+    gap: Gap | None = None
+    """How far another, older outer gradient is from the criterion, when that was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +138,14 @@ class HeldOut:
     """Frames whose best pdf is not the aligned one, in %."""
 
     @property
+    def errors(self) -> int:
+        """Word errors of all three kinds."""
+        return self.substitutions + self.insertions + self.deletions
+
+    @property
     def wer(self) -> float:
         """Word error rate in %; nan without words."""
-        errors = self.substitutions + self.insertions + self.deletions
-        return 100.0 * errors / self.words if self.words else float("nan")
+        return 100.0 * self.errors / self.words if self.words else float("nan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from outergrad.arrays import Float32Array, Int32Array, Int64Array
-from outergrad.criteria.outcome import OuterGradient
+from outergrad.criteria.outcome import Anchor, OuterGradient
 from outergrad.errors import InputError
+from outergrad.gradient.gap import Gap, Probe
 from outergrad.ps.partition import Selection
 from outergrad.workers.messages import HeldOut
 
@@ -31,7 +32,11 @@ class Batch:
     pdfs: Int32Array
     """int32 ``[entries]``: pdf_ids."""
     values: Float32Array
-    """float32 ``[entries]``: gamma_num - gamma_den."""
+    """float32 ``[entries]``: outer gradient."""
+    mass: float = 0.0
+    """What each row sums to, see `OuterGradient`."""
+    anchor: Anchor | None = None
+    """Of these rows, when the outer gradients bring one."""
 
     @classmethod
     def gather(cls, outers: Sequence[OuterGradient], rows: Sequence[int]) -> "Batch":
@@ -50,7 +55,22 @@ class Batch:
             offsets=np.array(list(itertools.accumulate(lengths, initial=0)), np.int64),
             pdfs=np.concatenate([o.pdfs[e] for o, e in zip(outers, entries, strict=True)]),
             values=np.concatenate([o.values[e] for o, e in zip(outers, entries, strict=True)]),
+            mass=outers[0].mass,
+            anchor=_gathered([o.anchor for o in outers], entries, rows),
         )
+
+
+def _gathered(
+    anchors: Sequence[Anchor | None], entries: Sequence[slice], rows: Sequence[int]
+) -> Anchor | None:
+    found = [anchor for anchor in anchors if anchor is not None]
+    if len(found) < len(entries):
+        return None
+    return Anchor(
+        np.concatenate([a.log_posteriors[e] for a, e in zip(found, entries, strict=True)]),
+        np.concatenate([a.denominator[e] for a, e in zip(found, entries, strict=True)]),
+        np.array([a.proximity[row] for a, row in zip(found, rows, strict=True)], np.float32),
+    )
 
 
 class OuterSource(Protocol):
@@ -62,6 +82,18 @@ class OuterSource(Protocol):
 
     def compute(self, utterance: str) -> OuterGradient:
         """Outer gradient of an utterance; what cannot be computed is an outcome with a reason."""
+        ...
+
+
+class GapSource(OuterSource, Protocol):
+    """Can also measure how far its outer gradients are from the criterion later."""
+
+    def probe(self, utterance: str) -> Probe | None:
+        """What `gap` compares with later; None when the utterance fails."""
+        ...
+
+    def gap(self, probe: Probe) -> Gap | None:
+        """The gap at the parameters loaded last; None when the utterance fails."""
         ...
 
 

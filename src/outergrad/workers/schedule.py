@@ -1,7 +1,7 @@
-"""Learning rate and stop rules, decided by the held-out criterion."""
+"""Learning rate, stop rules and the choice of parameters, decided by held-out data."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -40,7 +40,8 @@ class Schedule:
         self.rate = config.rate
         self._start: HeldOut | None = None
         self._best = -math.inf
-        self._reference = -math.inf
+        self._chosen = (-math.inf, -math.inf)
+        self._references = (-math.inf, -math.inf)
         self._flat = 0
         self._decays = 0
         self._retried = False
@@ -65,20 +66,37 @@ class Schedule:
                     "check the model and the held-out utterances"
                 )
             self._start = held_out
-            self._best = self._reference = criterion
+            self._best = criterion
+            self._chosen = self._references = self._merit(held_out)
             return Judgement(Verdict.GO_ON, best=True)
         start = self._start.criterion
         floor = start - self._config.divergence * abs(start)
         if not math.isfinite(criterion) or criterion < floor:
             return Judgement(Verdict.DIVERGED, best=False)
-        best = criterion > self._best
+        best = self._merit(held_out) > self._chosen
+        self._chosen = max(self._chosen, self._merit(held_out))
         self._best = max(self._best, criterion)
-        return Judgement(self._plateau(criterion), best, self._warn(held_out, self._start))
+        verdict = self._plateau(self._merit(held_out))
+        return Judgement(verdict, best, self._warn(held_out, self._start))
 
-    def _plateau(self, criterion: float) -> Verdict:
-        needed = self._reference + self._config.min_improvement * abs(self._reference)
-        if criterion > needed:
-            self._reference = criterion
+    def _merit(self, held_out: HeldOut) -> tuple[float, float]:
+        """What parameters are chosen by, larger is better; the second part breaks ties."""
+        merit = (-float(held_out.errors), held_out.criterion)
+        return merit if self._config.select == "wer" else merit[::-1]
+
+    def _plateau(self, merit: tuple[float, float]) -> Verdict:
+        """Flat is what improves neither the criterion nor word errors: either may get worse for a
+        while for the other's sake."""
+        pairs = list(zip(merit, self._references, strict=True))
+        least = self._config.min_improvement
+        improved = [now > before + least * abs(before) for now, before in pairs]
+        if any(improved):
+            self._references = _pair(
+                [
+                    now if better else before
+                    for better, (now, before) in zip(improved, pairs, strict=True)
+                ]
+            )
             self._flat = 0
             return Verdict.GO_ON
         self._flat += 1
@@ -100,6 +118,10 @@ class Schedule:
             f"deletions grew from {start.deletions} to {held_out.deletions} of {held_out.words} "
             "held-out words: the language model weight or frame rejection may not suit this data",
         )
+
+    def lower(self, factor: float) -> None:
+        """Multiply the learning rate: the outer gradients are too old for it."""
+        self.rate *= factor
 
     def retry(self) -> None:
         """The best parameters were restored after a divergence: lower the rate, once.
@@ -132,7 +154,8 @@ class Schedule:
                 "words": start.words,
             },
             "best": None if start is None else self._best,
-            "reference": None if start is None else self._reference,
+            "chosen": None if start is None else list(self._chosen),
+            "references": None if start is None else list(self._references),
             "flat": self._flat,
             "decays": self._decays,
             "retried": self._retried,
@@ -144,6 +167,13 @@ class Schedule:
         self.rate = state["rate"]
         if state["start"] is not None:
             self._start = HeldOut(**state["start"])
-            self._best, self._reference = state["best"], state["reference"]
+            self._best = state["best"]
+            self._chosen = _pair(state["chosen"])
+            self._references = _pair(state["references"])
         self._flat, self._decays = state["flat"], state["decays"]
         self._retried, self._warned = state["retried"], state["warned"]
+
+
+def _pair(values: Sequence[float]) -> tuple[float, float]:
+    first, second = values
+    return first, second

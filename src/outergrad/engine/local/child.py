@@ -70,8 +70,10 @@ def _role(
 
     match start.role:
         case Role.DECODER:
-            trained, fetch = start.plan.trained, config.fetch
-            return Decoder(start.index, size, trained, source, fetch, memory, link, link, clock)
+            trained, fetch, gap = start.plan.trained, config.fetch, config.gap
+            return Decoder(
+                start.index, size, trained, source, fetch, memory, link, link, clock, gap
+            )
         case Role.REPLICA:
             client = _MailboxClient(start.index, memory, link)
             trained = start.plan.trained

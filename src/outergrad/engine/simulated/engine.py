@@ -79,7 +79,16 @@ class SimulatedEngine:
             source = TimedOuter(outer, costs.decode, cores, costs, seed, "decoder", index)
             desk = desks.decoder(index)
             decoder = Decoder(
-                index, size, trained, source, config.fetch, client, desk, desk, session.now
+                index,
+                size,
+                trained,
+                source,
+                config.fetch,
+                client,
+                desk,
+                desk,
+                session.now,
+                config.gap,
             )
             world.spawn(f"decoder {index}", DECODER, decoder.run)
 

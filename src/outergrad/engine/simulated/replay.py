@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from outergrad.arrays import Float32Array
 from outergrad.engine.memory import ParameterMemory, PrivateMemory
 from outergrad.engine.session import Session
@@ -261,9 +259,14 @@ class _History:
 
     def grow(self) -> None:
         """Keep what the shards hold now, if anybody will want it."""
-        for key in enumerate(self._server.versions):
-            if self._wanted[key] and key not in self._kept:
-                self._kept[key] = np.array(self._server.shards[key[0]].values)
+        keys = enumerate(self._server.versions)
+        new = [key for key in keys if self._wanted[key] and key not in self._kept]
+        if not new:
+            return
+        values = self._server.values()
+        for key in new:
+            begin, end = self._bounds[key[0]], self._bounds[key[0] + 1]
+            self._kept[key] = values[begin:end].copy()
 
     def has(self, stamp: Stamp) -> bool:
         """Whether the shards have got as far as these versions."""

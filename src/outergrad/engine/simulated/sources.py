@@ -10,6 +10,7 @@ from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.engine.simulated.config import Cost, SimulatedConfig
 from outergrad.engine.simulated.cores import Cores
+from outergrad.gradient.gap import Gap, Probe
 from outergrad.randomness import rng
 from outergrad.workers.messages import HeldOut
 from outergrad.workers.program import Batch
@@ -72,6 +73,18 @@ class TimedOuter(_Timed):
         outer: OuterGradient = self._source().compute(utterance)
         self._pay(outer.num_frames)
         return outer
+
+    def probe(self, utterance: str) -> Probe | None:
+        """What the gap of an utterance is measured from, which takes a search."""
+        probe: Probe | None = self._source().probe(utterance)
+        self._pay(0 if probe is None else probe.outer.num_frames)
+        return probe
+
+    def gap(self, probe: Probe) -> Gap | None:
+        """Criterion and auxiliary function of a probed utterance, which takes a search."""
+        gap: Gap | None = self._source().gap(probe)
+        self._pay(probe.outer.num_frames)
+        return gap
 
 
 class TimedInner(_Timed):
