@@ -18,9 +18,6 @@ from outergrad.workers.config import AsyncConfig, ScheduleConfig
 from outergrad.workers.messages import HeldOut
 from outergrad.workers.program import Batch, Factory, Program
 
-Who = Literal["decoder", "replica", "shard", "core"]
-"""What a job can be short of."""
-
 FRAMES_PER_SECOND = 100
 STAND_IN = 1024
 """Entries of the vector that stands for the parameters; only their bytes take time."""
@@ -82,11 +79,19 @@ class Forecast:
     """The same in server updates."""
     shard_bytes_per_second: float
     """Sent and received by the busiest server machine."""
+<<<<<<< HEAD
     busy: dict[Who, float] = field(default_factory=dict)
     """Share of their time in which decoders, replicas and the busiest shard work, 0 ... 1."""
 
     @property
     def bottleneck(self) -> Who:
+=======
+    busy: dict[Busy, float] = field(default_factory=dict)
+    """Share of their time in which decoders, replicas and the busiest shard work, 0 ... 1."""
+
+    @property
+    def bottleneck(self) -> Busy:
+>>>>>>> machine
         """Who is busiest."""
         return max(self.busy, key=lambda name: self.busy[name])
 
@@ -150,7 +155,11 @@ def _read(
     decoding = len(taken) * costs.decode.fixed + decoded * costs.decode.mean_frame
     stepping = steps * costs.step.fixed + frames * costs.step.mean_frame
     busiest = max(engine.machines, key=lambda machine: machine.busy + machine.bytes * 1e-18)
+<<<<<<< HEAD
     busy: dict[Who, float] = {
+=======
+    busy: dict[Busy, float] = {
+>>>>>>> machine
         "decoder": decoding / length / (config.replicas * config.decoders),
         "replica": stepping / length / config.replicas,
         "shard": busiest.busy / last,
