@@ -9,7 +9,6 @@ import torch
 from outergrad.criteria.config import CriterionConfig, Kind
 from outergrad.criteria.criterion import evaluate
 from outergrad.criteria.numerator import Numerator, sum_of
-from outergrad.lattice.word_lattice import WordLattice
 
 KEEP_ALL = CriterionConfig(rejection=0.0, cancellation=0.0, boost=0.5)
 NUM_PDFS = 5
@@ -21,8 +20,6 @@ def rescored(lattice, scores):
     frame = np.repeat(begin - offsets[:-1], np.diff(offsets)) + np.arange(len(pdf))
     arc = np.repeat(np.arange(lattice.num_arcs), np.diff(offsets))
     sums = np.bincount(arc, weights=scores[frame, pdf], minlength=lattice.num_arcs)
-    if isinstance(lattice, WordLattice):
-        return replace(lattice, acoustic_score=sums)
     return replace(lattice, acoustic_score=sums)
 
 
@@ -56,7 +53,7 @@ class Criterion(torch.autograd.Function):
 def test_gradcheck_through_lattice_and_softmax(cases, classes, kind):
     generator = torch.Generator().manual_seed(3)
     priors = torch.log_softmax(torch.randn(NUM_PDFS, generator=generator, dtype=torch.double), 0)
-    for lattice, _, reference in cases[:40]:
+    for lattice, _, reference in cases[:24]:
         logits = torch.randn(
             lattice.num_frames, NUM_PDFS, generator=generator, dtype=torch.double
         ).requires_grad_()

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from outergrad.corpus import read_kaldi_directory
+from outergrad.evaluation.wer import total_errors, utterance_errors
+from outergrad.recognizer.model import Model
+from outergrad.recognizer.transcription import Recognizer
 
 pytestmark = [
     pytest.mark.e2e,
@@ -101,6 +107,21 @@ def test_the_report_stands_alone(run: Path) -> None:
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
+def test_the_run_ends_with_a_recognizer_that_can_be_moved(run: Path, tmp_path: Path) -> None:
+    elsewhere = shutil.copytree(run / "model", tmp_path / "model")
+    recognizer = Recognizer(Model.load(elsewhere))
+    corpus = read_kaldi_directory(run / "prepare" / "test")[0]
+    some = corpus.select(corpus.ids[:12], "some")
+    hypotheses = {
+        utterance.id: recognizer.transcribe(utterance.audio).text.split() for utterance in some
+    }
+    references = {utterance.id: utterance.words for utterance in some}
+    errors = total_errors(utterance_errors(references, hypotheses).values())
+    # Guessing gives 100 %; the bound of the test set above, with room for so few words.
+    assert errors.rate < 75.0
+    assert sum(map(len, hypotheses.values())) > 20
+
+
 def test_a_second_run_does_nothing_again(run: Path, results: dict[str, Any]) -> None:
     done = finish(run)
     assert "▸" not in done.stderr
@@ -135,3 +156,41 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(
     assert "✓ mmi" in done.stderr
     visits = json.loads((run / "results.json").read_text())["utterances"]["visits"]
     assert visits == 2 * results["utterances"]["visits"]
+
+
+def test_another_criterion_joins_the_run(run: Path) -> None:
+    """`train --criterion smbr` adds a system, which `score` then decodes and counts."""
+    program = "from outergrad.cli import main; main()"
+    for words in (["train", "--criterion", "smbr"], ["score"]):
+        subprocess.run(
+            [sys.executable, "-c", program, *words, "--out", str(run)],
+            capture_output=True,
+            check=True,
+            timeout=600,
+        )
+    results = json.loads((run / "results.json").read_text())
+    assert list(results["sequence"]) == ["mmi", "smbr"]
+    assert results["comparisons"]["smbr"]["trigram"]["systems"] == ["ce", "smbr"]
+    assert results["test"]["smbr"]["trigram"]["wer"] < 60.0
+    records = [json.loads(line) for line in (run / "records" / "smbr.jsonl").open()]
+    evaluations = [record for record in records if record["kind"] == "evaluation"]
+    # Minus the expected share of frames in a wrong state.
+    assert all(-1.0 < record["criterion"] < 0.0 for record in evaluations)
+    assert any(record["kind"] == "gap" for record in records)
+
+
+def test_the_lstm_example_trains_on_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[2] / "examples" / "lstm_mmi.py"
+    spec = importlib.util.spec_from_file_location("lstm_mmi", path)
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    example.main(run, epochs=2, ce_epochs=2)
+    losses = [
+        float(line.split()[-1])
+        for line in capsys.readouterr().out.splitlines()
+        if "MMI loss" in line
+    ]
+    assert len(losses) == 2
+    assert losses[1] < losses[0]

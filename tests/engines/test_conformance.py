@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import toy_problem as toy
+from all_engines import ENGINES, INSTALLED
 
 from outergrad.engine.events import Evaluated, Notice, Statistics
 from outergrad.engine.training import train
@@ -15,7 +16,6 @@ from outergrad.workers.program import Factory
 
 EPOCHS = 3
 SCHEDULE = ScheduleConfig(rate=0.05, epochs=EPOCHS, patience=1000)
-ENGINES = pytest.mark.parametrize("engine", ["serial", "local"])
 
 
 @ENGINES
@@ -83,9 +83,10 @@ def test_the_number_of_shards_changes_nothing_where_order_is_fixed(engine):
 def test_engines_agree_where_order_is_fixed():
     config = AsyncConfig(slots=1, fetch=FetchPolicy("never"), n_fetch=1000, schedule=SCHEDULE)
     program = toy.program(utterances=toy.UTTERANCES[:1])
-    serial, local = (train(program, config, engine) for engine in ("serial", "local"))
-    assert np.array_equal(serial.last, local.last)
-    assert serial.updates == local.updates
+    first, *others = (train(program, config, engine) for engine in INSTALLED)
+    for other in others:
+        assert np.array_equal(first.last, other.last)
+        assert first.updates == other.updates
 
 
 @ENGINES
@@ -135,3 +136,17 @@ def test_statistics_come_about_once_a_second():
     assert all(report.updates_per_second > 0 for report in reports)
     assert reports[-1].inner_age.updates == 0
     assert reports[-1].visits <= EPOCHS * len(toy.UTTERANCES)
+
+
+def test_an_engine_is_found_by_its_name_or_refused():
+    with pytest.raises(InputError, match="choose one of local, serial, simulated, ray"):
+        train(toy.program(), AsyncConfig(), "magic")
+
+
+def test_an_engine_whose_package_is_missing_says_how_to_get_it(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name="ray")
+
+    monkeypatch.setattr("outergrad.engine.engines.importlib.import_module", missing)
+    with pytest.raises(InputError, match=r"needs ray: .*outergrad\[ray\]"):
+        train(toy.program(), AsyncConfig(), "ray")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from outergrad.engine.local.memory import MAILBOXES, MemoryPlan, SharedMemory
-from outergrad.ps.partition import Partition, Span
+from outergrad.ps.partition import Partition, Selection, Span
 from outergrad.ps.rules import Sgd
 from outergrad.ps.server import ParameterServer
 
@@ -17,7 +17,7 @@ def plan(size=1000, shards=3, replicas=2, trained=None):
 
 
 def test_parts_of_the_memory_do_not_overlap():
-    memory = SharedMemory(plan(trained=Span(100, 150)))
+    memory = SharedMemory(plan(trained=Selection.of(Span(100, 150))))
     parts = [*memory.shards, memory.frozen, memory.mailboxes]
     for number, part in enumerate(parts, start=1):
         part[:] = number

@@ -5,7 +5,7 @@ import pytest
 import toy_problem as toy
 
 from outergrad.engine.training import train
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection, Span
 from outergrad.ps.rules import RuleConfig
 from outergrad.randomness import rng
 from outergrad.workers.config import AsyncConfig, FetchPolicy, ScheduleConfig
@@ -81,7 +81,7 @@ def test_warm_start_delays_the_other_replicas():
 
 def test_only_the_trained_parameters_move():
     config = AsyncConfig(slots=SLOTS, shards=4, schedule=NO_DECAY)
-    result = train(toy.program(trained=Span(8, 14)), config, "serial")
+    result = train(toy.program(trained=Selection.of(Span(8, 14))), config, "serial")
     moved = result.last != 0
     assert moved[8:14].all()
     assert moved.sum() == 6

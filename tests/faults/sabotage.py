@@ -54,6 +54,28 @@ class MortalInner(toy.ToyInner):
         return super().gradient(batch)
 
 
+class StoppedOuter(toy.ToyOuter):
+    """Stops its own process, as a debugger or a full machine would."""
+
+    def __init__(self, folder, step):
+        self.trigger = Trigger(folder, step)
+
+    def compute(self, utterance):
+        if self.trigger.pull():
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return super().compute(utterance)
+
+
+class StoppedInner(toy.ToyInner):
+    def __init__(self, folder, step):
+        self.trigger = Trigger(folder, step)
+
+    def gradient(self, batch):
+        if self.trigger.pull():
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return super().gradient(batch)
+
+
 class MortalEvaluator(toy.ToyEvaluator):
     def __init__(self, folder, step):
         self.trigger = Trigger(folder, step)

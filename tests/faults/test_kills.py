@@ -1,5 +1,6 @@
 """Real SIGKILLs at given steps of given roles: the run ends and the visits add up."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -8,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sabotage
 import toy_problem as toy
+from kills import Killer
 
 from outergrad.engine.events import Evaluated, Notice
 from outergrad.engine.local import worker
@@ -217,3 +220,65 @@ def test_workers_do_not_outlive_a_killed_server():
 def test_a_run_says_nothing_on_the_error_channel():
     done = subprocess.run(script(1), capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_random_kills_and_stops_of_all_roles(tmp_path, processes):
+    """Ten signals to two replicas with two decoders each, while they work; then to the end."""
+    schedule = ScheduleConfig(rate=0.05, epochs=10**6, patience=10**6, evaluate_every=200)
+    config = dataclasses.replace(
+        CONFIG,
+        replicas=2,
+        decoders=2,
+        silent_seconds=3.0,
+        backup_seconds=1.0,
+        max_restarts=20,
+        schedule=schedule,
+    )
+    pressed = []
+    with Killer(kills=10, mean_seconds=0.5, seed=1) as killer:
+
+        def stop_after_the_last_kill(event):
+            if len(killer.done) == killer.kills and not pressed:
+                pressed.append(event)
+                signal.raise_signal(signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            train(toy.program(), config, "local", stop_after_the_last_kill, snapshots=tmp_path)
+    assert {role for role, _, _ in killer.done} == {"decoder", "replica", "evaluator"}
+    assert {name for _, _, name in killer.done} == {"SIGKILL", "SIGSTOP"}
+    visits = SnapshotStore(tmp_path).load(pytest.fail).run["coordinator"]["visits"]
+    epochs = max(visits["done"].values()) + 1
+
+    last = dataclasses.replace(config, schedule=dataclasses.replace(schedule, epochs=epochs))
+    result, _ = run(toy.program(), last, snapshots=tmp_path, resume=True)
+    counts = result.visits
+    assert counts.completed + counts.failed == epochs * len(toy.UTTERANCES)
+    assert counts.handed == counts.completed + counts.failed + counts.lost
+    assert counts.reasons["no final state reached"] <= epochs
+    assert result.best.held_out.criterion > 0.8 * np.log(1 / toy.PDFS)
+
+
+def test_a_stopped_decoder_does_not_hold_its_utterance_for_ever(tmp_path, processes):
+    """The helper's result counts; the stopped one is replaced once it has been silent too long."""
+    (tmp_path / "triggers").mkdir()
+    program = toy.program(
+        outer=Factory("sabotage:StoppedOuter", {"folder": str(tmp_path / "triggers"), "step": 5})
+    )
+    config = dataclasses.replace(CONFIG, decoders=2, backup_seconds=0.3, silent_seconds=2.0)
+    result, _ = run(program, config)
+    counts = result.visits
+    assert counts.completed + counts.failed == VISITS
+    assert counts.handed == VISITS + counts.lost
+    assert counts.backups + counts.lost >= 1
+
+
+def test_a_stopped_replica_is_replaced_and_its_slots_are_visited_again(tmp_path, processes):
+    (tmp_path / "triggers").mkdir()
+    program = toy.program(
+        inner=Factory("sabotage:StoppedInner", {"folder": str(tmp_path / "triggers"), "step": 9})
+    )
+    result, notices = run(program, dataclasses.replace(CONFIG, silent_seconds=2.0))
+    assert any("no sign of life for 2 s" in text for text in notices)
+    assert result.restarts == 1
+    assert result.visits.lost >= 1
+    assert result.visits.completed + result.visits.failed == VISITS

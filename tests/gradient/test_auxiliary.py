@@ -23,7 +23,7 @@ from outergrad.randomness import rng
 KEEP_ALL = CriterionConfig(rejection=0.0, cancellation=0.0)
 CONFIGS = {
     "tangential": AuxiliaryConfig(),
-    "floor": AuxiliaryConfig(kind="proximal", factor=1.5),
+    "floor": AuxiliaryConfig(kind="proximal", factor=1.5, ceiling=0.0),
     "guaranteed": AuxiliaryConfig(kind="proximal", proximity="guaranteed"),
     "bounded": AuxiliaryConfig(kind="bounded"),
 }
@@ -205,7 +205,7 @@ def test_the_bounded_contact_stays_bounded_where_the_tangential_one_runs_away():
 
 def test_the_floor_keeps_targets_non_negative():
     for problem, then, _ in problems():
-        outer, rows = problem.contact(then, AuxiliaryConfig(kind="proximal"))
+        outer, rows = problem.contact(then, AuxiliaryConfig(kind="proximal", ceiling=0.0))
         targets = rows.values + rows.proximity[:, None] * np.exp(then[outer.frames])
         assert targets.min(initial=0.0) > -1e-5
         # One of each frame's targets is zero: nothing smaller would do.

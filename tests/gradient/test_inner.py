@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from outergrad.criteria.outcome import Anchor
 from outergrad.errors import InputError
-from outergrad.gradient.inner import dense_rows, inner_gradient
+from outergrad.gradient.inner import dense_rows, freeze_outputs, inner_gradient
 from outergrad.nnet.dnn import DnnConfig, build
-from outergrad.nnet.parameters import ParameterLayout, flatten
+from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
 from outergrad.randomness import rng
 
 CONFIG = DnnConfig(input_dim=5, hidden_layers=2, hidden_units=6, num_pdfs=4, activation="sigmoid")
@@ -90,6 +91,62 @@ def test_bfloat16_points_the_same_way():
     assert rough.dtype == np.float32
     cosine = exact @ rough / (np.linalg.norm(exact) * np.linalg.norm(rough))
     assert 0.999 < cosine <= 1.0 + 1e-6  # 8 bits of mantissa: errors of some 0.4 % per value
+
+
+def test_rows_with_ce_in_them():
+    """Rows that sum to h: the softmax takes h p away, which is the gradient of log posteriors."""
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    values = VALUES.copy()
+    values[[0, 2, 5]] += 0.25
+    gradient = inner_gradient(module, layout, inputs(), OFFSETS, PDFS, values, mass=0.25)
+    outer = np.zeros((3, 4))
+    outer[np.repeat(np.arange(3), np.diff(OFFSETS)), PDFS] = values
+    expected = finite_differences(layout, flatten(module).astype(np.float64), inputs(), outer)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)  # float32
+    with pytest.raises(InputError, match=r"sums to 0\.25, not to zero"):
+        inner_gradient(module, layout, inputs(), OFFSETS, PDFS, values)
+
+
+@pytest.mark.parametrize("kind", ["proximal", "bounded"])
+def test_other_auxiliary_functions_touch_the_tangential_one_at_their_anchor(kind):
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    x = inputs()
+    with torch.no_grad():
+        log_posteriors = torch.log_softmax(module(torch.from_numpy(x)), dim=1).numpy()
+    rows = np.repeat(np.arange(3), np.diff(OFFSETS))
+    anchor = Anchor(
+        log_posteriors=log_posteriors[rows, PDFS],
+        denominator=np.maximum(-VALUES, 0.0),
+        proximity=np.array([2.0, 0.5, 1.0], np.float32),
+    )
+    plain = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES)
+    there = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind, anchor=anchor)
+    np.testing.assert_allclose(there, plain, rtol=1e-4, atol=1e-5)  # float32
+    # And nowhere else.
+    step = np.float32(0.3) * rng(4, "step").standard_normal(layout.size, dtype=np.float32)
+    load_flat(module, flatten(module) + step)
+    away = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind, anchor=anchor)
+    plain = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES)
+    assert np.abs(away - plain).max() > 0.01  # rounding is a thousandth of that
+    with pytest.raises(InputError, match="needs an anchor"):
+        inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind)
+
+
+def test_frozen_outputs_keep_their_parameters():
+    module = build(CONFIG, seed=3)
+    layout = ParameterLayout.of(module)
+    whole = inner_gradient(module, layout, inputs(), OFFSETS, PDFS, VALUES)
+    frozen = whole.copy()
+    freeze_outputs(frozen, layout, np.array([1, 3], np.int32))
+    before, after = layout.views(whole), layout.views(frozen)
+    for name in before:
+        kept = [0, 2] if name.startswith("output") else slice(None)
+        np.testing.assert_array_equal(after[name][kept], before[name][kept])
+    for name in ("output.weight", "output.bias"):
+        assert np.abs(before[name][[1, 3]]).max() > 0.01
+        assert not after[name][[1, 3]].any()
 
 
 def test_dense_rows_by_hand():

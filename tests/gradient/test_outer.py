@@ -8,6 +8,7 @@ from outergrad.criteria.config import CriterionConfig, Sum
 from outergrad.decoder.alignment import AlignConfig
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.errors import InputError
+from outergrad.gradient.auxiliary import AuxiliaryConfig
 from outergrad.gradient.outer import OuterConfig, OuterGradientSource, outer_gradient
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.openfst_text import read_openfst_text, read_word_table
@@ -156,6 +157,37 @@ def test_the_source_follows_the_models_parameters(model):
         assert not outer.failed
         assert outer.value == expected.value
         np.testing.assert_array_equal(dense(outer), dense(expected))
+
+
+def test_the_gap_is_between_the_auxiliary_function_and_the_criterion(model):
+    for kind in ("tangential", "proximal", "bounded"):
+        auxiliary = AuxiliaryConfig(kind=kind)
+        source = OuterGradientSource(
+            model, Features(), Graphs(), EITHER, CONFIG, auxiliary=auxiliary
+        )
+        probe = source.probe("u", ["yes"])
+        at_once = source.gap(probe)
+        assert at_once.auxiliary == pytest.approx(at_once.value, abs=1e-5)  # float32 anchors
+        start = flatten(model.module)
+        step = rng(8, "step").standard_normal(len(start), dtype=np.float32)
+        load_flat(model.module, start + np.float32(0.5) * step)
+        later = source.gap(probe)
+        now = run(model.scores(Features().stacked("u")))
+        assert later.value == now.value
+        assert later.before == at_once.value
+        assert abs(later.per_frame) > 1e-4
+        load_flat(model.module, start)
+    assert source.probe("u", ["maybe"]) is None
+
+
+def test_control_needs_no_denominator(model):
+    alone = replace(CONFIG, criterion=replace(KEEP_ALL, smoothing=1.0))
+    outer = OuterGradientSource(model, Features(), Graphs(), word_graph([2]), alone).compute(
+        "u", ["yes"]
+    )
+    assert outer.mass == 1.0
+    assert len(outer.frames) == outer.num_frames == 6
+    np.testing.assert_allclose(dense(outer).sum(axis=1), 1.0)
 
 
 def test_the_source_counts_what_it_cannot_compute(model):

@@ -12,7 +12,7 @@ import outergrad
 from outergrad.criteria.config import CriterionConfig
 from outergrad.decoder.alignment import AlignConfig
 from outergrad.decoder.decoding import DecoderConfig
-from outergrad.errors import InputError
+from outergrad.errors import InputError, RunError
 from outergrad.gradient.outer import OuterConfig, outer_gradient
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.lattice.accuracy import PhoneClasses
@@ -138,12 +138,13 @@ def test_padding_is_ignored_and_gets_no_gradient():
     value = loss(logits, lengths, transcripts)
     garbage = torch.cat([logits.detach(), torch.full((3, 7, 3), 50.0)], dim=1)
     garbage[1, 4:] = float("inf")
+    garbage[2, 9:] = float("nan")
     garbage.requires_grad_()
     padded = loss(garbage, lengths, transcripts)
     padded.backward()
     assert padded.item() == value.item()
     for i, length in enumerate(lengths.tolist()):
-        assert not garbage.grad[i, length:].nan_to_num(0.0).any()
+        assert (garbage.grad[i, length:] == 0.0).all()
 
 
 def test_what_cannot_be_searched_is_reported_and_left_out():
@@ -165,7 +166,7 @@ def test_what_cannot_be_searched_is_reported_and_left_out():
 def test_a_batch_without_any_usable_utterance_warns():
     loss = make(MMILoss)
     logits, _, _ = batch()
-    with pytest.warns(UserWarning, match=r"no utterance .* numerator-no-graph"):
+    with pytest.warns(UserWarning, match=r"no utterance .*numerator-no-graph"):
         value = loss(logits, [6, 4, 5], ["a", "b", "c"])
     value.backward()
     assert value.item() == 0.0
@@ -197,9 +198,8 @@ def test_threads_change_nothing():
 def test_second_derivatives_are_refused():
     logits, lengths, transcripts = batch()
     value = make(MMILoss)(logits, lengths, transcripts)
-    (gradient,) = torch.autograd.grad(value, logits, create_graph=True)
-    with pytest.raises(RuntimeError, match="differentiate twice"):
-        gradient.sum().backward()
+    with pytest.raises(RunError, match="no second derivative"):
+        torch.autograd.grad(value, logits, create_graph=True)
 
 
 def test_a_little_training_lowers_the_loss():

@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outergrad.errors import InputError
-from outergrad.ps.partition import Partition, Span
+from outergrad.ps.partition import Partition, Selection, Span
 from outergrad.ps.rules import Adagrad, Adam, Momentum, Sgd
 from outergrad.ps.server import ParameterServer
 from outergrad.ps.shard import PushOutcome
@@ -33,20 +35,37 @@ def test_the_number_of_shards_changes_nothing_in_a_synchronous_step(shards, rule
 
 
 @settings(deadline=None)  # shared machines pause
-@given(st.integers(0, SIZE), st.integers(0, SIZE), st.integers(1, SIZE))
-def test_partial_pushes_and_pulls(a, b, shards):
-    span = Span(min(a, b), max(a, b))
+@given(st.sets(st.integers(0, SIZE - 1), min_size=1), st.integers(1, SIZE))
+def test_partial_pushes_and_pulls(entries, shards):
+    parts = Selection.of(*(Span(k, k + 1) for k in entries))
+    assert parts.size == len(entries)
     server = ParameterServer(vector(0), Partition.even(SIZE, shards), Sgd())
-    server.push(np.ones(span.size, np.float32), server.versions, 1.0, span)
-    expected = vector(0)
-    expected[span.start : span.stop] += np.float32(1)
+    gradient = parts.gather(vector(1))
+    server.push(gradient, server.versions, 1.0, parts)
+    chosen = np.zeros(SIZE, bool)
+    chosen[list(entries)] = True
+    expected = np.where(chosen, vector(0) + vector(1), vector(0))
     assert np.array_equal(server.values(), expected)
     out = np.full(SIZE, np.nan, np.float32)
-    versions = server.pull(out, span)
-    assert np.array_equal(out[span.start : span.stop], expected[span.start : span.stop])
-    assert np.isnan(out).sum() == SIZE - span.size
-    touched = {index for index, _ in server.partition.overlaps(span)}
-    assert versions == tuple(int(index in touched) for index in range(shards))
+    versions = server.pull(out, parts)
+    assert np.array_equal(out[chosen], expected[chosen])
+    assert np.isnan(out[~chosen]).all()
+    bounds = server.partition.bounds
+    touched = [bool(chosen[a:b].any()) for a, b in itertools.pairwise(bounds)]
+    assert versions == tuple(map(int, touched))
+
+
+def test_selections():
+    whole = Selection.of(Span(2, 5), Span(0, 2), Span(7, 7), Span(6, 9))
+    assert whole.spans == (Span(0, 5), Span(6, 9))
+    assert whole.without(Span(1, 3), Span(8, 20)).spans == (Span(0, 1), Span(3, 5), Span(6, 8))
+    assert whole.without(Span(4, 7)).spans == (Span(0, 4), Span(7, 9))
+    with pytest.raises(InputError, match="selected"):
+        whole.without(Span(0, 9))
+    with pytest.raises(InputError, match="0:3, 2:4"):
+        Selection.of(Span(0, 3), Span(2, 4))
+    with pytest.raises(InputError, match="exceeds"):
+        Partition.even(4, 2).pieces(Selection.of(Span(2, 5)))
 
 
 def test_one_shard_refuses_what_the_others_take():
@@ -74,7 +93,7 @@ def test_a_state_restores_into_another_number_of_shards(before, after, rule):
 
 def test_versions_never_run_backwards_when_shards_are_merged():
     server = ParameterServer(vector(0), Partition.even(SIZE, 4), Sgd())
-    server.push(np.ones(3, np.float32), server.versions, 1.0, Span(0, 3))
+    server.push(np.ones(3, np.float32), server.versions, 1.0, Selection.of(Span(0, 3)))
     assert server.versions == (1, 0, 0, 0)
     merged = ParameterServer.restore(server.state(), Partition.even(SIZE, 2), Sgd())
     assert merged.versions == (1, 0)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from outergrad.errors import InputError
+from outergrad.ps.partition import Span
 from outergrad.ps.rules import Momentum, Sgd
 from outergrad.ps.shard import BLOCK, PushOutcome, Shard
 from outergrad.ps.staleness import StalenessConfig
@@ -36,13 +37,22 @@ def test_blocks_do_not_show():
 
 def test_a_partial_push_touches_its_part_only():
     shard = Shard(np.arange(6, dtype=np.float32), Momentum(0.5))
-    shard.push(np.ones(2, np.float32), 0, 1.0, start=3)
-    shard.push(np.ones(1, np.float32), 0, 1.0, start=0)
+    shard.push(np.ones(2, np.float32), 0, 1.0, [Span(3, 5)])
+    shard.push(np.ones(1, np.float32), 0, 1.0)
     assert pulled(shard).tolist() == [1, 1, 2, 4, 5, 5]
     assert shard.state["velocity"].tolist() == [1, 0, 0, 1, 1, 0]
     part = np.empty(2, np.float32)
     assert shard.pull(part, start=3) == 2
     assert part.tolist() == [4, 5]
+
+
+def test_a_push_in_several_parts_is_one_update():
+    shard = Shard(np.arange(6, dtype=np.float32), Momentum(0.5))
+    for _ in range(2):
+        shard.push(np.array([1, 2, 3], np.float32), 0, 1.0, [Span(0, 1), Span(3, 5)])
+    assert shard.version == 2
+    assert pulled(shard).tolist() == [2.5, 1, 2, 8, 11.5, 5]
+    assert shard.state["velocity"].tolist() == [1.5, 0, 0, 3, 4.5, 0]
 
 
 def test_a_gradient_that_turns_out_bad_half_way_leaves_no_trace():
@@ -86,6 +96,16 @@ def test_scaling_by_age_is_counted():
     assert (shard.counts.applied, shard.counts.damped) == (3, 2)
 
 
+def test_delays_are_compensated_as_far_back_as_is_remembered():
+    shard = Shard(np.zeros(1, np.float32), Sgd(), StalenessConfig(compensation=0.5, remembered=2))
+    two = np.array([2], np.float32)
+    for computed_at in (0, 0, 0, 0):
+        shard.push(two, computed_at, 1.0)
+    # 2; then 2 - 0.5 * 4 * (2 - 0) = -2; then 2 - 0.5 * 4 * (0 - 0) = 2; version 0 is forgotten.
+    assert pulled(shard).tolist() == [2 - 2 + 2 + 2]
+    assert (shard.counts.applied, shard.counts.compensated) == (4, 2)
+
+
 def test_given_buffers_hold_version_v_in_row_v_modulo_2():
     buffers = np.zeros((2, 2), np.float32)
     shard = Shard(np.zeros(2, np.float32), Sgd(), version=6, buffers=buffers)
@@ -97,7 +117,7 @@ def test_wrong_shapes_are_refused():
     with pytest.raises(InputError, match="float32 vector"):
         Shard(np.zeros(3), Sgd())
     with pytest.raises(InputError, match="entries 2:5"):
-        Shard(np.zeros(4, np.float32), Sgd()).push(np.zeros(3, np.float32), 0, 1.0, start=2)
+        Shard(np.zeros(4, np.float32), Sgd()).push(np.zeros(3, np.float32), 0, 1.0, [Span(2, 5)])
 
 
 def test_values_cannot_be_written_to():

@@ -5,7 +5,7 @@ import pytest
 
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
 from outergrad.errors import InputError
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection, Span
 from outergrad.workers.config import AsyncConfig, FetchPolicy
 from outergrad.workers.decoder import Decoder, flaw_of
 from outergrad.workers.evaluator import Evaluator
@@ -45,6 +45,7 @@ class World:
         self.version = version
         self.time = 0.0
         self.pulls = []
+        self.pulled_parts = []
         self.pushes = []
         self.results = []
 
@@ -60,9 +61,11 @@ class World:
     def versions(self):
         return (self.version, self.version)
 
-    def pull(self, out):
-        out[:] = self.version
+    def pull(self, out, parts=None):
+        for span in parts.spans if parts else [Span(0, out.size)]:
+            out[span.start : span.stop] = self.version
         self.pulls.append(self.version)
+        self.pulled_parts.append(parts)
         return self.versions()
 
     def push(self, gradient, note):
@@ -104,14 +107,14 @@ class Aged(Source):
 def test_a_source_hears_how_new_its_parameters_are():
     world = World(ASSIGNMENTS)
     source = Aged(world)
-    role = Decoder(0, 2, source, FetchPolicy("updates", 2), world, world, world, world.clock)
+    role = Decoder(0, 2, None, source, FetchPolicy("updates", 2), world, world, world, world.clock)
     while role.step():
         world.version += 1
     assert source.told == [0, 2, 4]
 
 
-def decoder(world, policy, make=lambda u: outer(u, [1.0])):
-    return Decoder(0, 2, Source(world, make), policy, world, world, world, world.clock)
+def decoder(world, policy, make=lambda u: outer(u, [1.0]), trained=None):
+    return Decoder(0, 2, trained, Source(world, make), policy, world, world, world, world.clock)
 
 
 ASSIGNMENTS = [Assignment(k, f"u{k}", 0) for k in range(6)]
@@ -124,6 +127,8 @@ ASSIGNMENTS = [Assignment(k, f"u{k}", 0) for k in range(6)]
         (FetchPolicy("never"), [0]),
         (FetchPolicy("updates", 2), [0, 2, 4]),
         (FetchPolicy("seconds", 30), [0, 3]),
+        (FetchPolicy("synchronous", 20), [0, 2, 4]),
+        (FetchPolicy("synchronous", 15), [0, 2, 3, 5]),
     ],
 )
 def test_fetch_policies(policy, pulled_at):
@@ -138,7 +143,7 @@ def test_fetch_policies(policy, pulled_at):
     assert [r.assignment for r in world.results] == ASSIGNMENTS
 
 
-@pytest.mark.parametrize("kind", ["seconds", "updates"])
+@pytest.mark.parametrize("kind", ["seconds", "updates", "synchronous"])
 def test_a_period_must_be_positive(kind):
     with pytest.raises(InputError, match="every"):
         FetchPolicy(kind)
@@ -259,8 +264,18 @@ def test_only_the_trained_part_is_pushed():
     def make(batch):
         return np.array([5.0, 6.0], np.float32)
 
-    replica(world, AsyncConfig(slots=1), make, Span(1, 2)).run()
+    replica(world, AsyncConfig(slots=1), make, Selection.of(Span(1, 2))).run()
     assert world.pushes[0][0] == [6.0]
+
+
+def test_after_the_first_pull_only_the_trained_part_is_fetched():
+    trained = Selection.of(Span(1, 2))
+    world = World(outcomes(3))
+    replica(world, AsyncConfig(slots=1), lambda batch: np.zeros(2, np.float32), trained).run()
+    assert world.pulled_parts == [None, trained, trained]
+    world = World(ASSIGNMENTS[:2])
+    decoder(world, FetchPolicy(), trained=trained).run()
+    assert world.pulled_parts == [None, trained]
 
 
 def test_clipping_by_norm():

@@ -6,7 +6,9 @@ import numpy as np
 
 from outergrad.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from outergrad.criteria.config import CriterionConfig
-from outergrad.criteria.mmi import (
+from outergrad.criteria.numerator import Numerator
+from outergrad.criteria.outcome import OuterGradient
+from outergrad.criteria.rows import (
     CANCELLED,
     KEPT,
     LOST_REFERENCE,
@@ -14,8 +16,6 @@ from outergrad.criteria.mmi import (
     ROW_SUM_TOLERANCE,
     gathered,
 )
-from outergrad.criteria.numerator import Numerator
-from outergrad.criteria.outcome import OuterGradient
 from outergrad.jit import kernel
 from outergrad.lattice.accuracy import ExpectedAccuracy
 

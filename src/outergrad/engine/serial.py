@@ -5,12 +5,13 @@ turns, a batch each. Deterministic, and with one replica exactly the plain train
 """
 
 import itertools
+import time
 
 from outergrad.arrays import Float32Array
 from outergrad.engine.memory import ParameterMemory, PrivateMemory
 from outergrad.engine.session import Session
 from outergrad.errors import RunError
-from outergrad.ps.partition import Partition
+from outergrad.ps.partition import Partition, Selection
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.decoder import Decoder
 from outergrad.workers.evaluator import Evaluator
@@ -28,6 +29,10 @@ from outergrad.workers.replica import Replica
 
 class SerialEngine:
     """Runs the roles round robin in the calling thread."""
+
+    def now(self) -> float:
+        """Seconds of the system's monotonic clock."""
+        return time.monotonic()
 
     def memory(self, program: Program, config: AsyncConfig) -> ParameterMemory:
         """Ordinary memory."""
@@ -50,6 +55,7 @@ class SerialEngine:
                     Decoder(
                         number,
                         size,
+                        program.trained,
                         outer,
                         config.fetch,
                         client,
@@ -85,8 +91,8 @@ class _Client:
     def versions(self) -> tuple[int, ...]:
         return self._session.server.versions
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        return self._session.server.pull(out)
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        return self._session.server.pull(out, parts)
 
     def push(self, gradient: Float32Array, note: PushNote) -> None:
         self._session.push(gradient, note)
@@ -101,7 +107,7 @@ class _FrozenClient:
     def versions(self) -> tuple[int, ...]:
         return self._session.server.versions
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
         out[:] = self._session.memory.frozen
         return self._session.server.versions
 

@@ -4,8 +4,10 @@ An engine moves messages between its workers and the methods here, all called fr
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import FrameCounts
@@ -17,7 +19,7 @@ from outergrad.engine.snapshots import Snapshot, SnapshotStore
 from outergrad.errors import InputError
 from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
-from outergrad.ps.server import ParameterServer, ServerState
+from outergrad.ps.server import ServerState
 from outergrad.ps.shard import PushOutcome
 from outergrad.records import RecordWriter
 from outergrad.workers.config import AsyncConfig
@@ -31,6 +33,7 @@ from outergrad.workers.messages import (
     Outcome,
     PushNote,
     Signal,
+    Stamp,
 )
 from outergrad.workers.ports import Clock
 from outergrad.workers.program import Program
@@ -52,9 +55,16 @@ class Session:
         *,
         listener: Listener | None = None,
         records: RecordWriter | None = None,
+        trace: RecordWriter | None = None,
         store: SnapshotStore | None = None,
         interrupt: Interrupt | None = None,
+        watch: Clock | None = None,
     ) -> None:
+        """A session whose time is told by `clock`.
+
+        Snapshots and reports to the listener follow `watch`, the time of the person who waits,
+        where that is another one.
+        """
         self.program = program
         self.config = config
         self.memory = memory
@@ -63,14 +73,17 @@ class Session:
         self.totals = Totals()
         self._clock = clock
         self._elapsed = 0.0
+        self._latest = 0.0
         self._listener = listener
         self._records = records
+        self._trace = trace
         self._store = store
         self._interrupt = interrupt
+        self._watch = watch or self.now
         self._best: Float32Array | None = None
         self._best_evaluation: Evaluation | None = None
         self._evaluations: list[Evaluation] = []
-        self._last_snapshot = self.now()
+        self._last_snapshot = self._last_look = self._watch()
         self._last_report = (self.now(), 0, 0, 0)
         rule = config.rule.rule()
         self._serve(
@@ -84,18 +97,16 @@ class Session:
 
     def _serve(self, state: ServerState) -> None:
         """Fill the shards; no worker is running."""
-        self.server = ParameterServer.restore(
-            state,
-            self.partition,
-            self.config.rule.rule(),
-            self.config.staleness,
-            buffers=self.memory.shards,
-        )
+        self.server = self.memory.serve(state, self.partition, self.config)
         self.memory.publish(self.server.versions)
 
     def now(self) -> float:
-        """Seconds since the stage started, earlier parts of a resumed run included."""
-        return self._elapsed + self._clock()
+        """Seconds since the stage started, earlier parts of a resumed run included.
+
+        They never run backwards, whatever the clock does.
+        """
+        self._latest = max(self._latest, self._elapsed + self._clock())
+        return self._latest
 
     @property
     def finished(self) -> bool:
@@ -106,14 +117,26 @@ class Session:
 
     def next_utterance(self, decoder: int) -> Assignment | Signal:
         """Work for a decoder."""
-        return self.coordinator.next_utterance(decoder)
+        now = self.now()
+        answer = self.coordinator.next_utterance(decoder, now)
+        if isinstance(answer, Assignment):
+            self._follow("utterance", now, worker=decoder, visit=answer.visit)
+        return answer
 
     def decoded(self, outcome: Outcome) -> None:
         """A decoder brings its result; a failed one is recorded here, others when they are used."""
+        self._follow(
+            "outcome",
+            self.now(),
+            worker=outcome.decoder,
+            visit=outcome.assignment.visit,
+            stamps=[_plain(outcome.stamp)],
+        )
+        if not self.coordinator.decoded(outcome):
+            return
         self.totals.count(outcome)
         if outcome.gap is not None:
             self._measured(outcome.gap, outcome.decoder)
-        self.coordinator.decoded(outcome)
         if not len(outcome.outer.frames):
             self._record_outer(outcome)
             self._freeze_if_due()
@@ -142,6 +165,10 @@ class Session:
     def next_outcome(self, replica: int) -> Outcome | Signal:
         """An outer gradient for a slot of a replica."""
         answer = self.coordinator.next_outcome(replica)
+        if answer is Signal.LATER:
+            return answer
+        visit = answer.assignment.visit if isinstance(answer, Outcome) else None
+        self._follow("take", self.now(), worker=replica, visit=visit)
         if isinstance(answer, Outcome):
             self._record_outer(answer)
         return answer
@@ -167,16 +194,33 @@ class Session:
 
     def push(self, gradient: Float32Array, note: PushNote) -> None:
         """Apply a replica's gradient, float32 of the trained parameters."""
-        versions, now = self.server.versions, self.now()
-        outer, inner = note.outer.age(versions, now), note.inner.age(versions, now)
-        self.memory.begin(versions)
-        results = self.server.push(
-            gradient,
-            [int(version) for version in note.inner.versions],
-            self.coordinator.schedule.rate,
-            self.program.trained,
+        push = self.arriving(gradient, note)
+        push.apply()
+        self.pushed(push)
+
+    def arriving(self, gradient: Float32Array, note: PushNote) -> "Push":
+        """A push that the caller applies shard by shard and then gives to `pushed`."""
+        return Push(self, gradient, note)
+
+    def heard(
+        self, note: PushNote, results: Sequence[PushOutcome], versions: Sequence[int]
+    ) -> None:
+        """Shards that live elsewhere, at `versions` before, have had their parts of a push."""
+        push, now = Push(self, np.empty(0, np.float32), note), self.now()
+        push.outer, push.inner = note.outer.age(versions, now), note.inner.age(versions, now)
+        push.results += results
+        self.pushed(push)
+
+    def pushed(self, push: "Push") -> None:
+        """All shards have had their part of a push."""
+        note, results, now = push.note, push.results, self.now()
+        self._follow(
+            "push",
+            now,
+            worker=note.replica,
+            stamps=[_plain(stamp) for stamp in note.stamps],
         )
-        self.memory.publish(self.server.versions)
+        outer, inner = push.outer, push.inner
         applied = PushOutcome.APPLIED in results
         self.coordinator.pushed(note, applied=applied)
         self.totals.outer.append(outer)
@@ -214,6 +258,7 @@ class Session:
     def evaluated(self, evaluation: Evaluation) -> None:
         """The evaluator brings its result."""
         request, held_out = evaluation.request, evaluation.held_out
+        self._follow("evaluation", self.now(), worker=0)
         judgement = self.coordinator.evaluated(evaluation)
         self._evaluations.append(evaluation)
         if judgement.best:
@@ -248,6 +293,7 @@ class Session:
 
     def worker_lost(self, role: str, index: int, why: str) -> None:
         """A worker died; what it had in hand is handed out again."""
+        self._follow("lost", self.now(), role=role, worker=index)
         self.totals.restarts += 1
         again = ""
         if role == "decoder":
@@ -267,6 +313,10 @@ class Session:
         if self._listener is not None:
             self._listener(Notice(text))
 
+    def _follow(self, kind: str, time: float, **fields: Any) -> None:
+        if self._trace is not None:
+            self._trace.write(kind, time, **fields)
+
     def _record(self, kind: str, time: float, **fields: Any) -> None:
         if self._records is not None:
             self._records.write(kind, time, **fields)
@@ -279,11 +329,12 @@ class Session:
         """
         if self._interrupt is not None:
             self._interrupt.check()
-        now = self.now()
-        if now - self._last_snapshot >= self.config.snapshot_seconds:
+        watch = self._watch()
+        if watch - self._last_snapshot >= self.config.snapshot_seconds:
             self.save()
-        if self._listener is not None and now - self._last_report[0] >= STATISTICS_SECONDS:
-            self._listener(self._statistics(now))
+        if self._listener is not None and watch - self._last_look >= STATISTICS_SECONDS:
+            self._listener(self._statistics(self.now()))
+            self._last_look = self._watch()
 
     def _statistics(self, now: float) -> Statistics:
         time, updates, visits, pushes = self._last_report
@@ -299,8 +350,8 @@ class Session:
             failed=counts.failed,
             rate=coordinator.schedule.rate,
             queues=coordinator.queue_lengths(),
-            updates_per_second=(coordinator.updates - updates) / (now - time),
-            utterances_per_second=(done - visits) / (now - time),
+            updates_per_second=_rate(coordinator.updates - updates, now - time),
+            utterances_per_second=_rate(done - visits, now - time),
             outer_age=_mean_age(self.totals.outer[pushes:]),
             inner_age=_mean_age(self.totals.inner[pushes:]),
             best=coordinator.schedule.best,
@@ -311,7 +362,7 @@ class Session:
 
     def save(self) -> None:
         """Write a snapshot, when there is a place for it."""
-        self._last_snapshot = self.now()
+        self._last_snapshot = self._watch()
         if self._store is None:
             return
         best = self._best_evaluation
@@ -344,7 +395,8 @@ class Session:
         self.totals.reference_missing = run["reference_missing"]
         self.totals.restarts = run["restarts"]
         self._elapsed = run["time"] - self._clock()
-        self._last_snapshot = self.now()
+        self._last_snapshot = self._last_look = self._watch()
+        self._follow("resumed", self.now(), updates=self.coordinator.updates)
         visits = self.coordinator.visits.counts
         done = visits.completed + visits.failed
         self._last_report = (self.now(), self.coordinator.updates, done, 0)
@@ -388,12 +440,51 @@ class Session:
         )
 
 
+class Push:
+    """A gradient on its way to the shards."""
+
+    def __init__(self, session: Session, gradient: Float32Array, note: PushNote) -> None:
+        self.note = note
+        """What goes with it."""
+        self.outer = self.inner = Age(0.0, 0.0)
+        """Ages of what it was computed from, when it reached its first shard."""
+        self.results: list[PushOutcome] = []
+        """What shards did with it, so far."""
+        self._session = session
+        self._gradient = gradient
+
+    def apply(self, shards: Collection[int] | None = None) -> None:
+        """Hand `shards` (default: all) their parts."""
+        session, note = self._session, self.note
+        versions = session.server.versions
+        if not self.results:
+            now = session.now()
+            self.outer, self.inner = note.outer.age(versions, now), note.inner.age(versions, now)
+        session.memory.begin(versions)
+        self.results += session.server.push(
+            self._gradient,
+            [int(version) for version in note.inner.versions],
+            session.coordinator.schedule.rate,
+            session.program.trained,
+            shards,
+        )
+        session.memory.publish(session.server.versions)
+
+
 def _mean_age(ages: list[Age]) -> Age | None:
     if not ages:
         return None
     return Age(
         sum(age.updates for age in ages) / len(ages), sum(age.seconds for age in ages) / len(ages)
     )
+
+
+def _plain(stamp: Stamp) -> list[Any]:
+    return [list(stamp.versions), stamp.time]
+
+
+def _rate(count: int, seconds: float) -> float:
+    return count / seconds if seconds > 0 else 0.0
 
 
 def _evaluation(table: Mapping[str, Any]) -> Evaluation:

@@ -4,14 +4,11 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Literal, Protocol
 
+from outergrad.engine.engines import Engine, EngineName, make_engine
 from outergrad.engine.events import Listener
 from outergrad.engine.interrupt import Interrupt
-from outergrad.engine.local.engine import LocalEngine
-from outergrad.engine.memory import ParameterMemory
 from outergrad.engine.result import TrainingResult
-from outergrad.engine.serial import SerialEngine
 from outergrad.engine.session import Session
 from outergrad.engine.snapshots import SnapshotStore
 from outergrad.errors import InputError
@@ -20,40 +17,30 @@ from outergrad.workers.config import AsyncConfig
 from outergrad.workers.program import Program
 
 
-class Engine(Protocol):
-    """Where roles live and when they run."""
-
-    def memory(self, program: Program, config: AsyncConfig) -> ParameterMemory:
-        """Where the parameters are kept."""
-        ...
-
-    def run(self, session: Session) -> None:
-        """Start the workers, carry their messages until the session is finished, end them."""
-        ...
-
-
 def train(
     program: Program,
     config: AsyncConfig,
-    engine: Literal["local", "serial"] = "local",
+    engine: EngineName | Engine = "local",
     listener: Listener | None = None,
     *,
     records: RecordWriter | None = None,
+    trace: RecordWriter | None = None,
     snapshots: Path | None = None,
     resume: bool = False,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] | None = None,
 ) -> TrainingResult:
     """Train by asynchronous stochastic ascent with outer and inner gradients (PAPER section 3).
 
     Args:
         program: where to start, which utterances to visit, how gradients are made.
         config: who there is and how they exchange parameters.
-        engine: `local` (processes and shared memory) or `serial` (one thread, deterministic).
+        engine: by name (see `EngineName`), or made by `make_engine` with settings of its own.
         listener: is told how the run is doing.
         records: gets the kinds "outer", "push", "evaluation", "gap" and "restart".
+        trace: gets the order of everything, enough for `ReplayEngine` to repeat the run.
         snapshots: directory for snapshots; also written on Ctrl-C.
         resume: go on from the newest complete snapshot there, if any.
-        clock: monotonic seconds; in `local` the same as the workers', so best left alone.
+        clock: monotonic seconds; the engine's own, which is also its workers', by default.
 
     Returns:
         The parameters with the best held-out criterion and statistics of the run.
@@ -65,22 +52,25 @@ def train(
     """
     if program.trained is not None and program.trained.stop > program.parameters.size:
         raise InputError(
-            f"trained parameters {program.trained.start}:{program.trained.stop} exceed "
-            f"the model's {program.parameters.size}"
+            f"trained parameters end at {program.trained.stop}, "
+            f"the model has {program.parameters.size}"
         )
-    machine: Engine = LocalEngine() if engine == "local" else SerialEngine()
-    start = clock()
+    machine = make_engine(engine) if isinstance(engine, str) else engine
+    now = clock or machine.now
+    start = now()
     memory = machine.memory(program, config)
     with closing(memory), Interrupt() as interrupt:
         session = Session(
             program,
             config,
             memory,
-            lambda: clock() - start,
+            lambda: now() - start,
             listener=listener,
             records=records,
+            trace=trace,
             store=None if snapshots is None else SnapshotStore(snapshots),
             interrupt=interrupt,
+            watch=time.monotonic if clock is None else None,
         )
         if resume and session.resume():
             session.notice(f"resumed after {session.coordinator.updates} updates")

@@ -46,11 +46,11 @@ def anchored(
         if auxiliary.proximity == "floor":
             smallest = np.maximum(-values, 0.0) / np.exp(then.astype(np.float64))
             needed = auxiliary.factor * smallest
+            if auxiliary.ceiling:
+                needed = np.minimum(needed, auxiliary.ceiling)
         else:
             needed = guaranteed(denominator, then, acoustic_scale, outer.num_frames)
         np.maximum.at(proximity, rows, needed)
-        if auxiliary.ceiling:
-            proximity = np.minimum(proximity, auxiliary.ceiling)
     anchor = Anchor(
         log_posteriors=then,
         denominator=denominator.astype(np.float32),

@@ -35,9 +35,9 @@ class AuxiliaryConfig:
     non-negative, or large enough for a lower bound wherever the parameters go."""
     factor: float = 1.0
     """proximal, floor: E, at least 1 keeps targets non-negative."""
-    ceiling: float = 0.0
-    """proximal: largest D_t / kappa, because steps of one learning rate overshoot where it is
-    large; 0: none. Where it cuts, targets may be negative and nothing is guaranteed."""
+    ceiling: float = 10.0
+    """proximal, floor: largest D_t / kappa, because one learning rate overshoots where it is large
+    (one frame in twenty asks for thousands); 0: none. Where it cuts, targets may be negative."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.factor < np.inf or not 0.0 <= self.ceiling < np.inf:

@@ -98,6 +98,20 @@ def inner_gradient(
     return vector
 
 
+def freeze_outputs(gradient: Float32Array, layout: ParameterLayout, pdfs: Int32Array) -> None:
+    """Take the weights and biases of some network outputs out of a gradient, in place.
+
+    Args:
+        gradient: float32 ``[parameters]``.
+        layout: its layout.
+        pdfs: outputs that keep their parameters, e.g. the silence states (PAPER section 6,
+            experiment 3).
+    """
+    views = layout.views(gradient)
+    for name in ("output.weight", "output.bias"):
+        views[name][pdfs] = 0.0
+
+
 def dense_rows(
     offsets: Int64Array,
     pdfs: Int32Array,

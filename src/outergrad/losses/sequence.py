@@ -9,13 +9,12 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
-from torch.autograd.function import once_differentiable
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.config import Kind
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
 from outergrad.decoder.records import Workspace
-from outergrad.errors import InputError
+from outergrad.errors import InputError, RunError
 from outergrad.gradient.outer import NumeratorGraphs, OuterConfig, outer_gradient
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.lattice.accuracy import PhoneClasses
@@ -156,7 +155,11 @@ class SequenceLoss(torch.nn.Module):
         names = [str(i) for i in range(len(sizes))] if ids is None else list(ids)
         with torch.autocast(logits.device.type, enabled=False):
             precise = logits if logits.dtype == torch.float64 else logits.float()
-            log_posteriors = torch.log_softmax(precise, dim=2)
+            # Whatever stands in the padding, nan included, neither counts nor gets a gradient.
+            place = torch.arange(logits.shape[1], device=logits.device)
+            ends = torch.tensor(sizes, device=logits.device)
+            padding = place[None, :, None] >= ends[:, None, None]
+            log_posteriors = torch.log_softmax(precise.masked_fill(padding, 0.0), dim=2)
         scores = (log_posteriors.detach() - self.log_priors).float().cpu().numpy()
         outcomes = self._search(scores, sizes, transcripts, names)
         self.failures = tuple(
@@ -279,9 +282,10 @@ class _Contact(torch.autograd.Function):
         return log_posteriors.new_tensor(value)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, outside: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        """The entries, dense; a second derivative does not exist and is refused."""
+        """The entries, dense; the occupancies' own derivative is not known and not left out."""
+        if torch.is_grad_enabled():
+            raise RunError("sequence losses have no second derivative: call without create_graph")
         places, weights = ctx.saved_tensors
         gradient = weights.new_zeros(ctx.shape)
         gradient[places[0], places[1], places[2]] = weights * outside

@@ -1,13 +1,14 @@
 """Arithmetic of forward and backward passes."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
 from outergrad.errors import InputError
 
-Precision = Literal["float32", "bfloat16"]
-"""float32, or matrix products of bfloat16 operands with float32 parameters and updates."""
+Precision = Literal["float32", "bfloat16", "auto"]
+"""float32, or matrix products of bfloat16 operands with float32 parameters and updates. auto:
+bfloat16 where the processor has instructions for it."""
 
 
 def autocast(precision: Precision) -> torch.autocast:
@@ -19,6 +20,14 @@ def autocast(precision: Precision) -> torch.autocast:
     Raises:
         InputError: unknown precision.
     """
-    if precision not in ("float32", "bfloat16"):
-        raise InputError(f"unknown precision {precision!r}: choose float32 or bfloat16")
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16")
+    if precision not in get_args(Precision):
+        choices = ", ".join(get_args(Precision))
+        raise InputError(f"unknown precision {precision!r}: choose one of {choices}")
+    enabled = precision == "bfloat16" or (precision == "auto" and has_bfloat16())
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 natively; no, when torch does not tell."""
+    names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in names)

@@ -1,13 +1,13 @@
 """All shards of a parameter vector together, for engines that keep them in one process."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.errors import InputError
-from outergrad.ps.partition import Partition, Span
+from outergrad.ps.partition import Partition, Selection
 from outergrad.ps.rules import RuleState, UpdateRule
 from outergrad.ps.shard import PushOutcome, Shard, ShardCounts
 from outergrad.ps.staleness import StalenessConfig
@@ -110,49 +110,65 @@ class ParameterServer:
     @property
     def versions(self) -> tuple[int, ...]:
         """Per shard: updates applied."""
-        return tuple(shard.version for shard in self.shards)
+        return tuple([shard.version for shard in self.shards])
 
-    def pull(self, out: Float32Array, span: Span | None = None) -> tuple[int, ...]:
-        """Copy the parameters of `span` (default: all) to their places in `out` float32 [n].
+    def pull(
+        self,
+        out: Float32Array,
+        parts: Selection | None = None,
+        shards: Collection[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n].
+
+        Args:
+            out: float32 [n].
+            parts: which parameters.
+            shards: only what these of the shards have of them; by default all shards.
 
         Returns:
-            Version per shard; of shards that `span` does not touch the present one.
+            Version per shard now, whether or not anything of it was copied.
         """
-        versions = list(self.versions)
-        for index, part in self.partition.overlaps(span or self.partition.whole):
-            offset = part.start - self.partition.bounds[index]
-            versions[index] = self.shards[index].pull(out[part.start : part.stop], offset)
-        return tuple(versions)
+        for piece in self.partition.pieces(parts or self.partition.whole):
+            if shards is not None and piece.shard not in shards:
+                continue
+            first = self.partition.bounds[piece.shard]
+            for span in piece.spans:
+                place = slice(first + span.start, first + span.stop)
+                self.shards[piece.shard].pull(out[place], span.start)
+        return self.versions
 
     def push(
         self,
         gradient: Float32Array,
         computed_at: Sequence[int],
         rate: float,
-        span: Span | None = None,
+        parts: Selection | None = None,
+        shards: Collection[int] | None = None,
     ) -> tuple[PushOutcome, ...]:
         """Hand each shard its part of an ascent direction.
 
         Args:
-            gradient: float32 [size of span].
+            gradient: float32 [size of parts].
             computed_at: per shard: version that the gradient was computed at.
             rate: learning rate.
-            span: which parameters the gradient is for; all by default.
+            parts: which parameters the gradient is for; all by default.
+            shards: only these of the shards get their part; by default all.
 
         Returns:
             What each touched shard did with it, in order.
         """
-        span = span or self.partition.whole
-        if gradient.size != span.size:
-            raise InputError(f"push of {gradient.size} entries for {span.size} parameters")
+        parts = parts or self.partition.whole
+        if gradient.size != parts.size:
+            raise InputError(f"push of {gradient.size} entries for {parts.size} parameters")
         return tuple(
-            self.shards[index].push(
-                gradient[part.start - span.start : part.stop - span.start],
-                computed_at[index],
+            self.shards[piece.shard].push(
+                gradient[piece.within.start : piece.within.stop],
+                computed_at[piece.shard],
                 rate,
-                part.start - self.partition.bounds[index],
+                piece.spans,
             )
-            for index, part in self.partition.overlaps(span)
+            for piece in self.partition.pieces(parts)
+            if shards is None or piece.shard in shards
         )
 
     def values(self) -> Float32Array:
@@ -169,9 +185,4 @@ class ParameterServer:
 
     def counts(self) -> ShardCounts:
         """Counts summed over shards."""
-        total = ShardCounts()
-        for shard in self.shards:
-            for name in ShardCounts.__slots__:
-                added = getattr(total, name) + getattr(shard.counts, name)
-                setattr(total, name, added)
-        return total
+        return sum((shard.counts for shard in self.shards), ShardCounts())

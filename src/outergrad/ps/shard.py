@@ -1,5 +1,7 @@
 """One shard of the parameter server: pure state, `pull` and `push`."""
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -21,6 +23,8 @@ class PushOutcome(Enum):
     APPLIED = "applied"
     STALE = "stale"
     REJECTED = "rejected"
+    LOST = "lost"
+    """Its shard died over it; only where shards live in processes of their own."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,17 @@ class ShardCounts:
     """Pushes dropped, because of their age."""
     rejected: int = 0
     """Pushes refused, because they were not finite."""
+    compensated: int = 0
+    """Pushes applied after their delay was compensated."""
+
+    def __add__(self, other: "ShardCounts") -> "ShardCounts":
+        return ShardCounts(
+            self.applied + other.applied,
+            self.damped + other.damped,
+            self.stale + other.stale,
+            self.rejected + other.rejected,
+            self.compensated + other.compensated,
+        )
 
 
 class Shard:
@@ -74,6 +89,8 @@ class Shard:
         self._buffers = np.empty((2, values.size), np.float32) if buffers is None else buffers
         self._rule = rule
         self._policy = policy or StalenessConfig()
+        self._compensation = self._policy.delay_compensation()
+        self._past: dict[int, Float32Array] = {}
         self._version = version
         self.counts = ShardCounts()
         self._active[:] = values
@@ -113,49 +130,66 @@ class Shard:
         return self._version
 
     def push(
-        self, gradient: Float32Array, computed_at: int, rate: float, start: int = 0
+        self,
+        gradient: Float32Array,
+        computed_at: int,
+        rate: float,
+        parts: Sequence[Span] | None = None,
     ) -> PushOutcome:
-        """Apply an ascent direction for the entries from `start` on, or refuse it.
+        """Apply an ascent direction for the entries of `parts`, or refuse it.
 
         Args:
-            gradient: float32 [m], m ≤ n − start.
+            gradient: float32 [m], the entries of `parts`, one part after the other.
             computed_at: version of this shard that the gradient was computed at.
             rate: learning rate, before the staleness policy scales it.
-            start: first entry the gradient is for.
+            parts: which entries the gradient is for, in increasing order; by default the first m.
 
         Returns:
             STALE when the policy drops it, REJECTED when it is not finite (or the squared norm of
             a block overflows float32); both leave parameters, state and version alone.
         """
-        part = Span(start, start + gradient.size)
-        if part.stop > self.size:
+        parts = (Span(0, gradient.size),) if parts is None else parts
+        if parts and parts[-1].stop > self.size:
             raise InputError(
-                f"push of entries {part.start}:{part.stop} to a shard that has {self.size}"
+                f"push of entries {parts[-1].start}:{parts[-1].stop} to a shard of {self.size}"
             )
-        weight = self._policy.weight(max(0, self._version - computed_at))
+        age = max(0, self._version - computed_at)
+        weight = self._policy.weight(age)
         if weight == 0.0:
             self.counts.stale += 1
             return PushOutcome.STALE
-        if not self._update(gradient, rate * weight, part):
+        then = self._past.get(computed_at) if age else None
+        if not self._update(gradient, rate * weight, parts, then):
             self.counts.rejected += 1
             return PushOutcome.REJECTED
+        self._remember()
         self._version += 1
         self.counts.applied += 1
         self.counts.damped += weight < 1.0
+        self.counts.compensated += then is not None
         return PushOutcome.APPLIED
 
-    def _update(self, gradient: Float32Array, rate: float, part: Span) -> bool:
+    def _remember(self) -> None:
+        """Keep the version that is about to become the past, where delays are compensated."""
+        if self._compensation is not None:
+            self._past[self._version] = self._active.copy()
+            self._past.pop(self._version - self._policy.remembered, None)
+
+    def _update(
+        self, gradient: Float32Array, rate: float, parts: Sequence[Span], then: Float32Array | None
+    ) -> bool:
         """Write the next version to the spare buffers; False when the gradient is not finite."""
         now, spare = self._version % 2, (self._version + 1) % 2
-        for rows in (self._buffers, *self._states.values()):
-            rows[spare, : part.start] = rows[now, : part.start]
-            rows[spare, part.stop :] = rows[now, part.stop :]
-        for begin in range(part.start, part.stop, BLOCK):
-            block = slice(begin, min(begin + BLOCK, part.stop))
-            piece = gradient[block.start - part.start : block.stop - part.start]
+        for gap in _gaps(parts, self.size):
+            for rows in (self._buffers, *self._states.values()):
+                rows[spare, gap] = rows[now, gap]
+        for block, place in _blocks(parts):
+            piece = gradient[place]
             # No nan or inf survives a sum of squares. Not np.dot: BLAS would start threads.
-            if not np.isfinite(np.einsum("i,i->", piece, piece)):
+            if not math.isfinite(np.einsum("i,i->", piece, piece)):
                 return False
+            if self._compensation is not None and then is not None:
+                piece = self._compensation.apply(piece, self._buffers[now, block], then[block])
             _, state = self._rule.apply(
                 self._buffers[now, block],
                 piece,
@@ -167,3 +201,24 @@ class Shard:
             for name, array in state.items():
                 self._states[name][spare, block] = array
         return True
+
+
+def _gaps(parts: Sequence[Span], size: int) -> Iterator[slice]:
+    """What lies before, between and after `parts` of a slice of `size` entries."""
+    begin = 0
+    for part in parts:
+        if begin < part.start:
+            yield slice(begin, part.start)
+        begin = part.stop
+    if begin < size:
+        yield slice(begin, size)
+
+
+def _blocks(parts: Sequence[Span]) -> Iterator[tuple[slice, slice]]:
+    """(entries of the shard, their places in the gradient), at most BLOCK at a time."""
+    place = 0
+    for part in parts:
+        for begin in range(part.start, part.stop, BLOCK):
+            end = min(begin + BLOCK, part.stop)
+            yield slice(begin, end), slice(place, place + end - begin)
+            place += end - begin

@@ -19,7 +19,7 @@ from outergrad.errors import RunError
 from outergrad.evaluation.frame_error import FrameErrors, frame_errors
 from outergrad.evaluation.wer import WordErrors, word_errors
 from outergrad.gradient.gap import Gap, Probe
-from outergrad.gradient.inner import inner_gradient
+from outergrad.gradient.inner import freeze_outputs, inner_gradient
 from outergrad.gradient.outer import OuterGradientSource, denominator_of, numerator_of
 from outergrad.hmm.model import HmmModel
 from outergrad.lattice.accuracy import PhoneClasses
@@ -135,9 +135,7 @@ class ReplicaSource:
             acoustic_scale=self._sequence.outer.decoder.acoustic_scale,
         )
         if self._frozen is not None:
-            views = self._layout.views(gradient)
-            for name in ("output.weight", "output.bias"):
-                views[name][self._frozen] = 0.0
+            freeze_outputs(gradient, self._layout, self._frozen)
         return gradient
 
 

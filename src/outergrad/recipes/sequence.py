@@ -5,21 +5,27 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from outergrad.config import to_table
 from outergrad.criteria.config import Kind
+from outergrad.engine.engines import make_engine
 from outergrad.engine.events import Evaluated, Event, Notice, Statistics
 from outergrad.engine.result import Staleness, TrainingResult
 from outergrad.engine.training import train
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
 from outergrad.progress import Advance, Progress
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection, Span
 from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
 from outergrad.recipes.settings import RunConfig
-from outergrad.records import RecordWriter
+from outergrad.records import RecordWriter, read_records
 from outergrad.workers.program import Factory, Program
+
+TRACE = "trace.jsonl"
+"""In the stage's folder: the order of pulls and pushes, for `outergrad replay`."""
 
 
 def run_sequence(
@@ -34,13 +40,43 @@ def run_sequence(
         progress: bars and notes.
         kind: the criterion.
     """
+    program = sequence_program(run, config, kind)
+    training, scale = config.sequence.training, config.sequence.rate_scale.of(kind)
+    schedule = replace(training.schedule, rate=training.schedule.rate * scale)
+    snapshots, records = folder / "snapshots", run / "records" / f"{kind.value}.jsonl"
+    if not snapshots.exists():
+        records.unlink(missing_ok=True)
+        (folder / TRACE).unlink(missing_ok=True)
+    with (
+        RecordWriter(records, kind.value) as writer,
+        RecordWriter(folder / TRACE, kind.value) as trace,
+        progress.task(f"{kind.label}, utterances visited") as advance,
+    ):
+        result = train(
+            program,
+            replace(training, schedule=schedule, seed=config.seed),
+            make_engine(config.engine, *config.engine_settings()),
+            TrainingListener(progress, advance, len(program.utterances)),
+            records=writer,
+            trace=trace,
+            snapshots=snapshots,
+            resume=True,
+        )
     model = AcousticModel.load(run / "ce" / "model")
-    layout = ParameterLayout.of(model.module)
-    last = layout.last_layer
+    load_flat(model.module, result.parameters)
+    model.save(folder / "model")
+    return {**_summary(result), "gap": _gaps(records)}
+
+
+def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
+    """What a criterion's stage trains: the CE model of a run, on all that could be aligned."""
+    model = AcousticModel.load(run / "ce" / "model")
+    last = ParameterLayout.of(model.module).last_layer
     table = to_table(config)
     # Only what could be aligned in the bootstrap is worth a visit; the rest is in its summary.
     aligned = Bootstrapped(run / "bootstrap").alignments("train")
-    program = Program(
+    whole = config.sequence.layers == "all"
+    return Program(
         outer=Factory.of(DecoderSource, run=str(run), config=table, criterion=kind.value),
         inner=Factory.of(ReplicaSource, run=str(run), config=table),
         evaluator=Factory.of(EvaluatorSource, run=str(run), config=table, criterion=kind.value),
@@ -48,32 +84,11 @@ def run_sequence(
         utterances=tuple(
             u.id for u in Prepared(run / "prepare").corpus("train") if u.id in aligned
         ),
-        trained=Span(last.start, last.stop) if config.sequence.layers == "last" else None,
+        trained=None if whole else Selection.of(Span(last.start, last.stop)),
     )
-    training, scale = config.sequence.training, config.sequence.rate_scale.of(kind)
-    schedule = replace(training.schedule, rate=training.schedule.rate * scale)
-    snapshots, records = folder / "snapshots", run / "records" / f"{kind.value}.jsonl"
-    if not snapshots.exists():
-        records.unlink(missing_ok=True)
-    with (
-        RecordWriter(records, kind.value) as writer,
-        progress.task(f"{kind.label}, utterances visited") as advance,
-    ):
-        result = train(
-            program,
-            replace(training, schedule=schedule, seed=config.seed),
-            config.engine,
-            _Listener(progress, advance, len(program.utterances)),
-            records=writer,
-            snapshots=snapshots,
-            resume=True,
-        )
-    load_flat(model.module, result.parameters)
-    model.save(folder / "model")
-    return _summary(result)
 
 
-class _Listener:
+class TrainingListener:
     """Turns events into lines and bar movements."""
 
     def __init__(self, progress: Progress, advance: Advance, utterances: int) -> None:
@@ -82,6 +97,7 @@ class _Listener:
         self._utterances = utterances
 
     def __call__(self, event: Event) -> None:
+        """Show an event."""
         match event:
             case Statistics():
                 self._advance(event.visits, event.epochs * self._utterances)
@@ -117,6 +133,20 @@ def _summary(result: TrainingResult) -> dict[str, Any]:
         },
         "pushes": asdict(result.pushes),
         "restarts": result.restarts,
+    }
+
+
+def _gaps(records: Path) -> dict[str, float]:
+    """Sizes of the gaps between auxiliary functions and the criterion, per frame."""
+    found = [r["gap"] for r in read_records(records, "gap") if r["gap"] is not None]
+    if not found:
+        return {"measured": 0}
+    sizes = np.abs(found)
+    return {
+        "measured": len(found),
+        "mean": float(np.mean(found)),
+        "median_size": float(np.median(sizes)),
+        "largest_size": float(sizes.max()),
     }
 
 

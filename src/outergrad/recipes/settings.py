@@ -1,13 +1,18 @@
 """All settings of a run and its inputs: what a stage depends on is named here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from outergrad.bootstrap.config import BootstrapConfig
+from outergrad.config import build, merge, parse_overrides, read_toml
 from outergrad.corpus import CheckConfig
 from outergrad.criteria.config import Kind
 from outergrad.decoder.decoding import DecoderConfig
+from outergrad.engine.engines import EngineName
+from outergrad.engine.ray.config import RayConfig
+from outergrad.engine.simulated.config import SimulatedConfig
 from outergrad.errors import InputError
 from outergrad.features.frontend import FilterbankConfig, MfccConfig
 from outergrad.features.normalisation import Normalisation
@@ -24,19 +29,19 @@ class Inputs:
     """Files and folders that a run starts from, absolute paths."""
 
     train: str
-    """Kaldi data directory of the training speech."""
+    """Training speech, in any layout that `read_corpus` knows."""
     test: str
-    """Kaldi data directory of the test speech."""
+    """Test speech, likewise."""
     lexicon: str
     """Pronunciations."""
     dev: str | None = None
-    """Kaldi data directory for tuning; None: training speakers are held out."""
+    """Speech for tuning, likewise; None: training speakers are held out."""
     lm: str | None = None
     """ARPA language model for the test; None: a trigram is estimated."""
     lm_text: str | None = None
     """Sentences that the trigram is estimated from, besides the training transcripts."""
     init: str | None = None
-    """Model directory whose hidden layers the DNN starts from."""
+    """Run, model directory or acoustic model whose hidden layers the DNN starts from."""
 
     @classmethod
     def of(cls, **paths: Path | None) -> Self:
@@ -169,8 +174,13 @@ class RunConfig:
 
     seed: int = 1
     """Seed of every random draw."""
-    engine: Literal["local", "serial"] = "local"
-    """local: processes and shared memory. serial: one thread, the same bits every time."""
+    engine: EngineName = "local"
+    """local: processes and shared memory. serial: one thread, the same bits every time.
+    simulated: virtual time, the same bits every time. ray: actors on a cluster."""
+    simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
+    """Costs of work and messages in engine `simulated`."""
+    ray: RayConfig = field(default_factory=RayConfig)
+    """The cluster of engine ray."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
@@ -189,7 +199,7 @@ class RunConfig:
     """Language models."""
     dnn: DnnConfig = field(default_factory=lambda: DnnConfig(hidden_units=512, dropout=0.2))
     """The network."""
-    ce: CeConfig = field(default_factory=lambda: CeConfig(precision="bfloat16", max_epochs=15))
+    ce: CeConfig = field(default_factory=lambda: CeConfig(precision="auto", max_epochs=15))
     """Frame training."""
     criteria: tuple[Kind, ...] = (Kind.MMI,)
     """Sequence criteria (mmi, bmmi, smbr, mpe); each is a system of its own that starts from CE."""
@@ -203,3 +213,25 @@ class RunConfig:
     def __post_init__(self) -> None:
         if len(set(self.criteria)) < len(self.criteria):
             raise InputError(f"criteria: {', '.join(self.criteria)} names one twice")
+
+    def engine_settings(self) -> tuple[Any, ...]:
+        """What the chosen engine is made with: its own section, if it has one."""
+        section = getattr(self, self.engine, None)
+        return () if section is None else (section,)
+
+
+def read_config(
+    path: Path | None, settings: Sequence[str] = (), seed: int | None = None
+) -> RunConfig:
+    """Defaults ← file ← `section.key=value` settings ← seed.
+
+    Raises:
+        InputError: a wrong key or value; says where.
+    """
+    table = read_toml(path) if path is not None else {}
+    # The file is checked alone first, so that an error names the right culprit.
+    build(RunConfig, table, str(path))
+    table = merge(table, parse_overrides(settings))
+    if seed is not None:
+        table["seed"] = seed
+    return build(RunConfig, table, "--set")

@@ -116,7 +116,7 @@ def ce_figure(curve: Curve, width: int) -> str:
 def sequence_figure(curve: Curve, width: int, names: Sequence[str] = ("criterion", "wer")) -> str:
     """Quantities of sequence training over time, stacked on one time axis."""
     titles = {
-        "criterion": "held-out MMI criterion per frame, nats",
+        "criterion": "held-out criterion per frame",
         "wer": "held-out word error, %",
         "frame_error": "held-out frame error, %",
     }

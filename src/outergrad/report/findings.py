@@ -123,7 +123,7 @@ def headline(results: Mapping[str, Any]) -> tuple[str, list[str]]:
         final = [score for score in scored if score.system == last.system]
         name = short_name(last.system)
         text = f"{name} reaches a word error of {fixed(final[-1].wer)}{NBSP}%{_with(final[-1].lm)}"
-        rest = "Sequence training (MMI) has not been scored yet."
+        rest = "Sequence training has not been scored yet."
         trained = last.system in _SYSTEM_ORDER[_SYSTEM_ORDER.index("ce") + 1 :]
         return text, [] if trained else [rest]
     return "No test results yet", ["The run has not come to scoring its systems."]

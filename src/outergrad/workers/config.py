@@ -14,14 +14,15 @@ from outergrad.workers.messages import Stamp
 class FetchPolicy:
     """When a decoder refreshes its parameters; it always does before its first utterance."""
 
-    kind: Literal["utterance", "seconds", "updates", "never"] = "utterance"
+    kind: Literal["utterance", "seconds", "updates", "synchronous", "never"] = "utterance"
     """utterance: before each one. seconds, updates: when `every` have passed since the last
-    time. never: it keeps the parameters that it started with."""
+    time. synchronous: all decoders together, each before its first utterance after the times
+    `every`, 2 `every`, … of the run. never: it keeps the parameters that it started with."""
     every: float = 0.0
     """Seconds or server updates between refreshes."""
 
     def __post_init__(self) -> None:
-        if self.kind in ("seconds", "updates") and not self.every > 0:
+        if self.kind in ("seconds", "updates", "synchronous") and not self.every > 0:
             raise InputError(f"fetch policy {self.kind}: every = {self.every} must be positive")
 
     def due(self, held: Stamp, versions: Sequence[float], now: float) -> bool:
@@ -35,6 +36,8 @@ class FetchPolicy:
                 return held.age(versions, now).seconds >= self.every
             case "updates":
                 return held.age(versions, now).updates >= self.every
+            case "synchronous":
+                return now // self.every > held.time // self.every
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,12 @@ class AsyncConfig:
     """Server updates that the first replica makes alone."""
     snapshot_seconds: float = 60.0
     """Time between snapshots; killing everything costs at most this."""
+    backup_seconds: float = 60.0
+    """An utterance that a decoder has held for longer is given to an idle one too, and the first
+    result counts; 0: never."""
+    silent_seconds: float = 60.0
+    """A worker process that shows no sign of life for longer is killed and replaced (engine
+    `local`); 0: never. A busy worker is never silent, a stopped one is."""
     max_restarts: int = 5
     """Deaths in a row of one worker, without any work done between them, that stop the run."""
     seed: int = 0
@@ -133,3 +142,6 @@ class AsyncConfig:
         for name in counts:
             if getattr(self, name) < 1:
                 raise InputError(f"asynchronous training: {name} must be at least 1")
+        for name in ("backup_seconds", "silent_seconds", "warm_start", "clip_norm"):
+            if getattr(self, name) < 0:
+                raise InputError(f"asynchronous training: {name} must not be negative")

@@ -11,6 +11,7 @@ from typing import Any
 
 from outergrad.errors import InputError
 from outergrad.workers.config import AsyncConfig
+from outergrad.workers.decoding import Decoding
 from outergrad.workers.messages import (
     Assignment,
     Evaluation,
@@ -42,7 +43,7 @@ class Coordinator:
     def __init__(self, program: Program, config: AsyncConfig) -> None:
         self._config = config
         self._queues: list[deque[Outcome]] = [deque() for _ in range(config.replicas)]
-        self._decoding: dict[int, Assignment] = {}
+        self._decoding = Decoding()
         self._training: list[set[int]] = [set() for _ in range(config.replicas)]
         self._evaluating: EvaluationRequest | None = None
         self._plan = _EvaluationPlan()
@@ -57,24 +58,29 @@ class Coordinator:
 
     # ---- decoders ----
 
-    def next_utterance(self, decoder: int) -> Assignment | Signal:
+    def next_utterance(self, decoder: int, now: float) -> Assignment | Signal:
         """Work for a decoder; LATER while its replica has enough on the way."""
-        replica = decoder // self._config.decoders
-        if self.stop_reason is not None:
+        if self.stop_reason is not None or self.visits.finished:
             return Signal.END
-        if self.visits.exhausted(replica):
-            # What is open may still get lost and need a decoder.
-            return Signal.LATER if self.visits.num_open(replica) else Signal.END
-        if not self.joined(replica):
-            return Signal.LATER
-        waiting = len(self._queues[replica])
-        waiting += sum(a.replica == replica for a in self._decoding.values())
-        if waiting >= self._config.queue:
-            return Signal.LATER
-        assignment = self.visits.take(replica)
-        if assignment is None:
-            return Signal.LATER
-        self._decoding[decoder] = assignment
+        replica = decoder // self._config.decoders
+        waiting = len(self._queues[replica]) + self._decoding.count(replica)
+        if waiting < self._config.queue and self.joined(replica):
+            assignment = self.visits.take(replica)
+            if assignment is not None:
+                self._decoding.hand(decoder, assignment, now)
+                return assignment
+        return self._overdue(decoder, now) or Signal.LATER
+
+    def is_decoding(self, visit: int) -> bool:
+        """Whether a visit is with a decoder that has not brought its result."""
+        return self._decoding.holds(visit)
+
+    def _overdue(self, decoder: int, now: float) -> Assignment | None:
+        """An utterance that some decoder has held too long, of whichever replica."""
+        if not self._config.backup_seconds:
+            return None
+        assignment = self._decoding.overdue(decoder, now - self._config.backup_seconds)
+        self.visits.counts.backups += assignment is not None
         return assignment
 
     def joined(self, replica: int) -> bool:
@@ -82,16 +88,18 @@ class Coordinator:
         alone = self.updates < self._config.warm_start
         return replica == 0 or not alone or self.visits.exhausted(0)
 
-    def decoded(self, outcome: Outcome) -> None:
-        """A decoder is done with its utterance."""
-        self._decoding.pop(outcome.decoder, None)
+    def decoded(self, outcome: Outcome) -> bool:
+        """A decoder is done with its utterance; False when another one was faster."""
         visit = outcome.assignment.visit
+        if not self._decoding.bring(outcome.decoder, visit):
+            return False
         if outcome.outer.reason is not None:
             self.visits.fail(visit, outcome.outer.reason)
         elif len(outcome.outer.frames) == 0:
             self.visits.complete(visit)
         else:
             self._queues[outcome.assignment.replica].append(outcome)
+        return True
 
     def gap_measured(self, per_frame: float) -> bool:
         """A gap was measured; True when the learning rate was lowered because of it."""
@@ -102,8 +110,8 @@ class Coordinator:
         return True
 
     def decoder_lost(self, decoder: int) -> Assignment | None:
-        """A decoder died: its utterance, which goes to another, or None when it had none."""
-        assignment = self._decoding.pop(decoder, None)
+        """A decoder died: its utterance, which goes to another, or None when nothing is lost."""
+        assignment = self._decoding.lose(decoder)
         if assignment is not None:
             self.visits.lose(assignment.visit, suspect=True)
         return assignment
@@ -116,7 +124,7 @@ class Coordinator:
             outcome = self._queues[replica].popleft()
             self._training[replica].add(outcome.assignment.visit)
             return outcome
-        decoding = any(a.replica == replica for a in self._decoding.values())
+        decoding = self._decoding.count(replica) > 0
         if self.stop_reason is None and (decoding or not self.visits.exhausted(replica)):
             return Signal.LATER
         return Signal.END

@@ -6,6 +6,7 @@ import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import OuterGradient
+from outergrad.ps.partition import Selection
 from outergrad.workers.config import FetchPolicy, GapConfig
 from outergrad.workers.gap_meter import GapMeter
 from outergrad.workers.messages import Outcome, Stamp
@@ -26,6 +27,7 @@ class Decoder:
         self,
         index: int,
         num_parameters: int,
+        trained: Selection | None,
         source: OuterSource,
         policy: FetchPolicy,
         client: ParameterClient,
@@ -35,6 +37,7 @@ class Decoder:
         gap: GapConfig | None = None,
     ) -> None:
         self._index = index
+        self._trained = trained
         self._source = source
         self._policy = policy
         self._client = client
@@ -76,7 +79,9 @@ class Decoder:
     def _refresh(self) -> Stamp:
         held, now = self._held, self._clock()
         if held is None or self._policy.due(held, self._client.versions(), now):
-            held = Stamp(self._client.pull(self._parameters), now)
+            # What is not trained stays as it was at the first pull.
+            parts = None if held is None else self._trained
+            held = Stamp(self._client.pull(self._parameters, parts), now)
             self._source.load(self._parameters)
             if isinstance(self._source, AgedSource):
                 self._source.seen(int(sum(held.versions) / max(len(held.versions), 1)))
@@ -92,6 +97,10 @@ def flaw_of(outer: OuterGradient) -> str | None:
     """
     if not np.isfinite(outer.values).all():
         return "outer gradient is not finite"
+    if outer.anchor is not None and not all(
+        np.isfinite(part).all() for part in (outer.anchor.log_posteriors, outer.anchor.proximity)
+    ):
+        return "anchor of the outer gradient is not finite"
     running = np.concatenate(([0.0], np.cumsum(outer.values, dtype=np.float64)))
     sums = running[outer.offsets[1:]] - running[outer.offsets[:-1]]
     if np.any(np.abs(sums - outer.mass) > ROW_SUM_TOLERANCE):

@@ -37,9 +37,12 @@ class Stamp:
     """When they were pulled, in seconds since the stage started."""
 
     def age(self, versions: Sequence[float], now: float) -> Age:
-        """Age at server versions `versions` and time `now`."""
+        """Age at server versions `versions` and time `now`; never less than zero.
+
+        A shard restored from an older snapshot than its siblings may be behind what workers hold.
+        """
         behind = sum(versions) - sum(self.versions)
-        return Age(behind / len(self.versions), now - self.time)
+        return Age(max(0.0, behind / len(self.versions)), max(0.0, now - self.time))
 
     @classmethod
     def mean(cls, stamps: Sequence["Stamp"], weights: Sequence[float]) -> "Stamp":
@@ -97,6 +100,8 @@ class PushNote:
     """Batches added up in it."""
     finished: tuple[int, ...]
     """Visits all of whose frames have been used with this push."""
+    stamps: tuple[Stamp, ...] = ()
+    """Parameters the replica held at each of the batches, in order."""
 
 
 @dataclass(frozen=True, slots=True)

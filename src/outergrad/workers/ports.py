@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from outergrad.arrays import Float32Array
+from outergrad.ps.partition import Selection
 from outergrad.workers.messages import Assignment, Evaluation, EvaluationRequest, Outcome, PushNote
 
 Clock = Callable[[], float]
@@ -17,10 +18,13 @@ class ParameterClient(Protocol):
         """Version of each shard now, without its parameters."""
         ...
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        """Copy the parameters to `out` float32 [n]; returns the version of each shard.
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        """Copy the parameters of `parts` (default: all) to their places in `out` float32 [n].
 
         No shard is torn, but shards may be of different versions.
+
+        Returns:
+            Version of each shard.
         """
         ...
 

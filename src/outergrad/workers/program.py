@@ -12,7 +12,7 @@ from outergrad.arrays import Float32Array, Int32Array, Int64Array
 from outergrad.criteria.outcome import Anchor, OuterGradient
 from outergrad.errors import InputError
 from outergrad.gradient.gap import Gap, Probe
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection
 from outergrad.workers.messages import HeldOut
 
 
@@ -184,5 +184,5 @@ class Program:
     """float32 [n], where training starts."""
     utterances: tuple[str, ...]
     """Ids of the training utterances."""
-    trained: Span | None = None
+    trained: Selection | None = None
     """Parameters that are trained, e.g. the last layer's; None: all."""

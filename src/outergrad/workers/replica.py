@@ -6,7 +6,7 @@ import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.gradient.slots import Slots
-from outergrad.ps.partition import Span
+from outergrad.ps.partition import Selection
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.messages import Outcome, PushNote, Stamp
 from outergrad.workers.ports import Clock, GradientClient, OutcomeSource
@@ -20,7 +20,7 @@ class Replica:
         self,
         index: int,
         num_parameters: int,
-        trained: Span | None,
+        trained: Selection | None,
         source: InnerSource,
         config: AsyncConfig,
         client: GradientClient,
@@ -33,7 +33,7 @@ class Replica:
         self._client = client
         self._inbox = inbox
         self._clock = clock
-        self._trained = slice(trained.start, trained.stop) if trained else slice(None)
+        self._trained = trained
         self._slots: Slots[Outcome] = Slots(config.slots, self._next_utterance)
         self._drained = False
         self._parameters: Float32Array = np.empty(num_parameters, np.float32)
@@ -56,7 +56,9 @@ class Replica:
         # Filling the slots may have taken long, so parameters are pulled afterwards.
         if self._batches % self._config.n_fetch == 0:
             now = self._clock()
-            self._held = Stamp(self._client.pull(self._parameters), now)
+            # What is not trained stays as it was at the first pull.
+            parts = self._trained if self._batches else None
+            self._held = Stamp(self._client.pull(self._parameters, parts), now)
             self._source.load(self._parameters)
         self._batches += 1
         batch = Batch.gather([outcome.outer for outcome in outcomes], rows.tolist())
@@ -66,7 +68,9 @@ class Replica:
             names = ", ".join(batch.utterances)
             error.add_note(f"in replica {self._index}, batch of utterances {names}")
             raise
-        self._sum.add(gradient[self._trained], self._held, outcomes, rows.tolist())
+        if self._trained is not None:
+            gradient = self._trained.gather(gradient)
+        self._sum.add(gradient, self._held, outcomes, rows.tolist())
         if self._sum.batches == self._config.n_push:
             self._push()
         return True
@@ -96,6 +100,7 @@ class _PushSum:
         self._inner = Stamp((), 0.0)
         self._frames: dict[Stamp, int] = {}
         self._finished: list[int] = []
+        self._stamps: list[Stamp] = []
 
     def add(
         self, gradient: Float32Array, held: Stamp, outcomes: list[Outcome], rows: list[int]
@@ -105,6 +110,7 @@ class _PushSum:
         else:
             self.gradient = self.gradient + gradient
         self.batches += 1
+        self._stamps.append(held)
         for outcome, row in zip(outcomes, rows, strict=True):
             self._frames[outcome.stamp] = self._frames.get(outcome.stamp, 0) + 1
             if row == len(outcome.outer.frames) - 1:
@@ -118,6 +124,7 @@ class _PushSum:
             frames=sum(self._frames.values()),
             steps=self.batches,
             finished=tuple(self._finished),
+            stamps=tuple(self._stamps),
         )
 
 

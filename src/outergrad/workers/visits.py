@@ -25,6 +25,8 @@ class VisitCounts:
     """No outer gradient; reasons are counted apart."""
     lost: int = 0
     """Died with a worker, handed out again."""
+    backups: int = 0
+    """Given to a second decoder because the first took too long; not counted as handed again."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Failures by reason."""
 
@@ -52,6 +54,7 @@ class Visits:
         self._pending: list[deque[str]] = [deque() for _ in range(replicas)]
         self._epoch = [0] * replicas
         self._open: dict[int, Assignment] = {}
+        self._num_open = [0] * replicas
         self._deaths: Counter[str] = Counter()
 
     @property
@@ -62,9 +65,9 @@ class Visits:
     @property
     def finished(self) -> bool:
         """Whether every visit of every utterance is done."""
-        return all(self.exhausted(replica) for replica in range(len(self._subsets))) and not (
-            self._open
-        )
+        if self._open:
+            return False
+        return all(self.exhausted(replica) for replica in range(len(self._subsets)))
 
     def exhausted(self, replica: int) -> bool:
         """Whether there is nothing to hand out for a replica, unless a visit gets lost."""
@@ -73,7 +76,7 @@ class Visits:
 
     def num_open(self, replica: int) -> int:
         """Visits of a replica that were handed out and are not done."""
-        return sum(assignment.replica == replica for assignment in self._open.values())
+        return self._num_open[replica]
 
     def take(self, replica: int) -> Assignment | None:
         """The next utterance for a decoder of `replica`, or None when there is none for now."""
@@ -82,18 +85,25 @@ class Visits:
         self.counts.handed += 1
         assignment = Assignment(self.counts.handed, self._pending[replica].popleft(), replica)
         self._open[assignment.visit] = assignment
+        self._num_open[replica] += 1
+        return assignment
+
+    def _close(self, visit: int) -> Assignment | None:
+        assignment = self._open.pop(visit, None)
+        if assignment is not None:
+            self._num_open[assignment.replica] -= 1
         return assignment
 
     def complete(self, visit: int) -> None:
         """All kept frames of a visit were used; a visit that is not open is ignored."""
-        assignment = self._open.pop(visit, None)
+        assignment = self._close(visit)
         if assignment is not None:
             self.counts.completed += 1
             self._done[assignment.utterance] += 1
 
     def fail(self, visit: int, reason: str) -> None:
         """A visit gave no outer gradient; a visit that is not open is ignored."""
-        assignment = self._open.pop(visit, None)
+        assignment = self._close(visit)
         if assignment is not None:
             self.counts.failed += 1
             self.counts.reasons[reason] = self.counts.reasons.get(reason, 0) + 1
@@ -114,7 +124,7 @@ class Visits:
         if self._deaths[assignment.utterance] >= MAX_DEATHS:
             self.fail(visit, "its decoder died over it")
             return
-        del self._open[visit]
+        self._close(visit)
         self.counts.lost += 1
         self._pending[assignment.replica].appendleft(assignment.utterance)
 
@@ -143,6 +153,7 @@ class Visits:
             "completed": counts.completed,
             "failed": counts.failed,
             "lost": counts.lost + len(self._open),
+            "backups": counts.backups,
             "reasons": dict(counts.reasons),
         }
 
@@ -155,11 +166,12 @@ class Visits:
         if set(state["done"]) != set(self._done):
             raise InputError("the snapshot was made with other training utterances")
         self._done = dict(state["done"])
-        names = ("handed", "completed", "failed", "lost")
+        names = ("handed", "completed", "failed", "lost", "backups")
         self.counts = VisitCounts(
             **{name: state[name] for name in names}, reasons=dict(state["reasons"])
         )
         self._open.clear()
+        self._num_open = [0] * len(self._subsets)
         for replica, pending in enumerate(self._pending):
             pending.clear()
             self._epoch[replica] = min(self._done[u] for u in self._subsets[replica])

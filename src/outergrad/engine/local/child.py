@@ -2,19 +2,24 @@
 
 import itertools
 import os
+import threading
 import time
 import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from outergrad.arrays import Float32Array
+from outergrad.arrays import Float32Array, Int64Array
 from outergrad.engine.local.memory import MAILBOXES, SharedMemory
 from outergrad.engine.local.protocol import Failed, Plain, PushReady, Role, Start
 from outergrad.errors import InputError
+from outergrad.ps.partition import Selection
 from outergrad.workers.decoder import Decoder
 from outergrad.workers.evaluator import Evaluator
 from outergrad.workers.messages import Evaluation, Outcome, PushNote
 from outergrad.workers.replica import Replica
+
+BEAT_SECONDS = 0.5
+"""Time between signs of life."""
 
 
 def main(connection_file: int, memory_file: int) -> None:
@@ -32,8 +37,10 @@ def _work(connection: "Connection[Any, Any]", memory_file: int) -> None:
     start: Start = connection.recv()
     building = True
     try:
+        memory = SharedMemory(start.plan, memory_file)
+        threading.Thread(target=_beat, args=(memory.beats, start.beat), daemon=True).start()
         source = start.factory.build()
-        role = _role(start, source, SharedMemory(start.plan, memory_file), _Link(connection))
+        role = _role(start, source, memory, _Link(connection))
         connection.send(Plain.READY)
         building = False
         role.run()
@@ -43,6 +50,13 @@ def _work(connection: "Connection[Any, Any]", memory_file: int) -> None:
         text = "".join(traceback.format_exception(error))
         summary = traceback.format_exception_only(error)[0].strip()
         connection.send(Failed(text, summary, building, isinstance(error, InputError)))
+
+
+def _beat(beats: Int64Array, place: int) -> None:
+    """Show that this process gets to run, however long its work takes."""
+    while True:
+        beats[place] += 1
+        time.sleep(BEAT_SECONDS)
 
 
 def _role(
@@ -56,8 +70,10 @@ def _role(
 
     match start.role:
         case Role.DECODER:
-            gap = config.gap
-            return Decoder(start.index, size, source, config.fetch, memory, link, link, clock, gap)
+            trained, fetch, gap = start.plan.trained, config.fetch, config.gap
+            return Decoder(
+                start.index, size, trained, source, fetch, memory, link, link, clock, gap
+            )
         case Role.REPLICA:
             client = _MailboxClient(start.index, memory, link)
             trained = start.plan.trained
@@ -110,8 +126,8 @@ class _MailboxClient:
     def versions(self) -> tuple[int, ...]:
         return self._memory.versions()
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        return self._memory.pull(out)
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        return self._memory.pull(out, parts)
 
     def push(self, gradient: Float32Array, note: PushNote) -> None:
         self._link.wait_for_mailbox()
@@ -130,6 +146,6 @@ class _FrozenClient:
     def versions(self) -> tuple[int, ...]:
         return self._memory.versions()
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
         out[:] = self._memory.frozen
         return self._memory.versions()

@@ -20,14 +20,23 @@ EXIT_SECONDS = 2.0
 """How long a process whose connection has closed may take to have an exit status."""
 
 
+START_SECONDS = 120.0
+"""How much longer than a silent one a worker may take to start Python and open its memory."""
+
+
 class LocalEngine:
     """One process per worker; the shards live in the calling thread, behind shared memory."""
+
+    def now(self) -> float:
+        """Seconds of the system's monotonic clock."""
+        return time.monotonic()
 
     def memory(self, program: Program, config: AsyncConfig) -> SharedMemory:
         """Memory that workers will inherit."""
         partition = Partition.even(program.parameters.size, config.shards)
         trained = program.trained or partition.whole
-        self._memory = SharedMemory(MemoryPlan(partition, config.replicas, trained))
+        workers = config.replicas * (1 + config.decoders) + 1
+        self._memory = SharedMemory(MemoryPlan(partition, config.replicas, trained, workers))
         return self._memory
 
     def run(self, session: Session) -> None:
@@ -37,6 +46,7 @@ class LocalEngine:
             run.start()
             while not session.finished:
                 run.handle_messages()
+                run.end_the_silent()
                 run.hand_out()
                 session.tick()
         finally:
@@ -52,6 +62,7 @@ class _Run:
         self._inbox: Inbox = queue.SimpleQueue()
         self._workers: list[Worker] = []
         self._deaths: dict[str, int] = {}
+        self._beats: dict[int, tuple[int, float]] = {}
         self._origin = time.monotonic() - session.now()
 
     def start(self) -> None:
@@ -69,8 +80,16 @@ class _Run:
             Role.REPLICA: program.inner,
             Role.EVALUATOR: program.evaluator,
         }
-        start = Start(role, index, factories[role], config, self._memory.plan, self._origin)
+        first = {
+            Role.REPLICA: 0,
+            Role.DECODER: config.replicas,
+            Role.EVALUATOR: len(self._memory.beats) - 1,
+        }
+        beat = first[role] + index
+        plan = self._memory.plan
+        start = Start(role, index, factories[role], config, plan, self._origin, beat)
         self._workers.append(Worker(start, self._memory.file, self._inbox))
+        self._beats[beat] = (int(self._memory.beats[beat]), time.monotonic())
 
     def end(self) -> None:
         while self._workers:
@@ -85,6 +104,23 @@ class _Run:
                 worker, message = self._inbox.get_nowait()
         except queue.Empty:
             return
+
+    def end_the_silent(self) -> None:
+        """Kill workers that were stopped or hang in the system; others take over their work."""
+        limit, now = self._session.config.silent_seconds, time.monotonic()
+        if not limit:
+            return
+        for worker in self._workers:
+            beat = int(self._memory.beats[worker.beat])
+            last, since = self._beats[worker.beat]
+            if beat != last:
+                worker.starting = False
+                self._beats[worker.beat] = (beat, now)
+            elif now - since > limit + (START_SECONDS if worker.starting else 0) and not (
+                worker.silent
+            ):
+                worker.silent = True
+                worker.process.kill()  # the rest happens when its connection closes
 
     def _handle(self, worker: Worker, message: object) -> None:
         match message:
@@ -142,6 +178,8 @@ class _Run:
             return
         status = worker.end(EXIT_SECONDS)
         why = describe_exit(status)
+        if worker.silent:
+            why = f"no sign of life for {self._session.config.silent_seconds:g} s, {why}"
         if worker.failure is not None:
             why = f"{worker.failure.summary}\n{worker.failure.text}"
             if worker.failure.building:

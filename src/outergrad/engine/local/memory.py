@@ -21,7 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from outergrad.arrays import Float32Array, Int64Array
-from outergrad.ps.partition import Partition, Span
+from outergrad.engine.memory import serve_here
+from outergrad.ps.partition import Partition, Piece, Selection
+from outergrad.ps.server import ParameterServer, ServerState
+from outergrad.workers.config import AsyncConfig
 
 MAILBOXES = 2
 """Per replica: one push can be applied while the next one is written."""
@@ -35,8 +38,10 @@ class MemoryPlan:
     """How the parameters are cut."""
     replicas: int
     """Number of replicas."""
-    trained: Span
+    trained: Selection
     """Parameters that replicas push."""
+    workers: int = 0
+    """Number of worker processes."""
 
     @property
     def num_bytes(self) -> int:
@@ -47,7 +52,8 @@ class MemoryPlan:
 
     @property
     def _header_bytes(self) -> int:
-        return -(-2 * 8 * self.partition.num_shards // mmap.PAGESIZE) * mmap.PAGESIZE
+        entries = 2 * self.partition.num_shards + self.workers
+        return -(-8 * entries // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
 class SharedMemory:
@@ -63,8 +69,8 @@ class SharedMemory:
         self.plan = plan
         self._map = mmap.mmap(self.file, plan.num_bytes)
         count, size = plan.partition.num_shards, plan.partition.num_parameters
-        header: Int64Array = np.frombuffer(self._map, np.int64, 2 * count)
-        self._begun, self._published = header[:count], header[count:]
+        header: Int64Array = np.frombuffer(self._map, np.int64, 2 * count + plan.workers)
+        self._begun, self._published, self.beats = np.split(header, (count, 2 * count))
         vectors = np.frombuffer(self._map, np.float32, offset=plan._header_bytes)
         shards, self.frozen, mailboxes = np.split(vectors, (2 * size, 3 * size))
         bounds = [2 * bound for bound in plan.partition.bounds[1:-1]]
@@ -76,6 +82,12 @@ class SharedMemory:
     def close(self) -> None:
         """Close the descriptor; the memory goes with the last array that views it."""
         os.close(self.file)
+
+    def serve(
+        self, state: ServerState, partition: Partition, config: AsyncConfig
+    ) -> ParameterServer:
+        """Shards in this process, which others can read."""
+        return serve_here(self.shards, state, partition, config)
 
     def begin(self, versions: Sequence[int]) -> None:
         """The server is about to update shards that are at `versions`."""
@@ -91,19 +103,30 @@ class SharedMemory:
         """Published version of each shard."""
         return tuple(self._published.tolist())
 
-    def pull(self, out: Float32Array) -> tuple[int, ...]:
-        """Copy each shard, untorn, to its place in `out` float32 [n]; returns the versions."""
-        bounds = self.plan.partition.bounds
-        return tuple(
-            self._pull_shard(index, out[bounds[index] : bounds[index + 1]])
-            for index in range(self.plan.partition.num_shards)
-        )
+    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
+        """Copy each shard's entries of `parts` (default: all), untorn, to their places in `out`.
 
-    def _pull_shard(self, index: int, out: Float32Array) -> int:
+        Args:
+            out: float32 [n].
+            parts: which parameters are wanted.
+
+        Returns:
+            Version of each shard.
+        """
+        versions = list(self.versions())
+        for piece in self.plan.partition.pieces(parts or self.plan.partition.whole):
+            versions[piece.shard] = self._pull_piece(piece, out)
+        return tuple(versions)
+
+    def _pull_piece(self, piece: Piece, out: Float32Array) -> int:
+        index = piece.shard
+        first = self.plan.partition.bounds[index]
         while True:
             version = int(self._published[index])
             _fence()
-            out[:] = self.shards[index][version % 2]
+            row = self.shards[index][version % 2]
+            for span in piece.spans:
+                out[first + span.start : first + span.stop] = row[span.start : span.stop]
             _fence()
             if self._begun[index] < version + 2:
                 return version

@@ -37,6 +37,8 @@ class Start:
     """Where things lie in the shared memory."""
     origin: float
     """`time.monotonic()` when the stage's time was 0."""
+    beat: int
+    """Which entry of the memory's `beats` shows that this worker is alive."""
 
 
 class Plain(Enum):

@@ -46,6 +46,12 @@ class Worker:
         """
         self.role = start.role
         self.index = start.index
+        self.beat = start.beat
+        """Which entry of the memory's `beats` is its own."""
+        self.starting = True
+        """Whether it has shown no sign of life yet."""
+        self.silent = False
+        """Whether it was killed because it showed no sign of life."""
         self.waiting = False
         """Whether it has asked for work and got no answer yet."""
         self.dismissed = False

@@ -1,0 +1,1 @@
+"""Engine `simulated`: the workers' own code on a virtual clock with given costs."""

@@ -1,0 +1,242 @@
+"""How a training job will run: simulated with the workers' own code, but without mathematics."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from outergrad.arrays import Float32Array
+from outergrad.criteria.outcome import FrameCounts, OuterGradient
+from outergrad.engine.result import Quantiles
+from outergrad.engine.simulated.config import SimulatedConfig
+from outergrad.engine.simulated.engine import SimulatedEngine
+from outergrad.engine.training import train
+from outergrad.errors import InputError
+from outergrad.randomness import rng
+from outergrad.records import RecordWriter
+from outergrad.workers.config import AsyncConfig, ScheduleConfig
+from outergrad.workers.messages import HeldOut
+from outergrad.workers.program import Batch, Factory, Program
+
+FRAMES_PER_SECOND = 100
+STAND_IN = 1024
+"""Entries of the vector that stands for the parameters; only their bytes take time."""
+WINDOW = (0.4, 0.8)
+"""Part of the simulated time that is looked at: slots have filled, nobody is done yet."""
+TURNOVERS = 5
+"""How often each slot of a replica takes a new utterance in the simulation."""
+
+
+Busy = Literal["decoder", "replica", "shard", "core"]
+"""Who can be the bottleneck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be trained, by whom."""
+
+    hours: float
+    """Speech in the training set."""
+    parameters: int
+    """Weights and biases of the DNN."""
+    training: AsyncConfig
+    """Replicas, decoders, shards, slots, queue, fetch policy."""
+    costs: SimulatedConfig
+    """What work and messages cost; `parameter_bytes` is set from `parameters`."""
+    utterance_seconds: float = 4.0
+    """Mean length of an utterance."""
+    kept: float = 0.4
+    """Share of the frames whose outer gradient does not cancel."""
+
+    def __post_init__(self) -> None:
+        for name in ("hours", "parameters", "utterance_seconds"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"plan: {name} = {getattr(self, name)} must be positive")
+        if not 0 < self.kept <= 1:
+            raise InputError(f"plan: kept = {self.kept} must be above 0 and at most 1")
+
+    @property
+    def utterances(self) -> float:
+        """Utterances in the training set."""
+        return self.hours * 3600 / self.utterance_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How the job will run once it has got going."""
+
+    utterances_per_second: float
+    """Visits that end, by all replicas together."""
+    epoch_hours: float
+    """Time until each utterance was visited once."""
+    updates_per_second: float
+    """Pushes that are applied."""
+    outer_seconds: Quantiles
+    """Age of outer gradients when they are used, in seconds."""
+    outer_updates: Quantiles
+    """The same in server updates."""
+    outer_steps: Quantiles
+    """The same in steps of the replica that uses them."""
+    inner_seconds: Quantiles
+    """Age of a replica's parameters when its gradient is applied, in seconds."""
+    inner_updates: Quantiles
+    """The same in server updates."""
+    shard_bytes_per_second: float
+    """Sent and received by the busiest server machine."""
+    busy: dict[Busy, float] = field(default_factory=dict)
+    """Share of their time in which decoders, replicas and the busiest shard work, 0 ... 1."""
+
+    @property
+    def bottleneck(self) -> Busy:
+        """Who is busiest."""
+        return max(self.busy, key=lambda name: self.busy[name])
+
+    @property
+    def advice(self) -> str:
+        """What to add."""
+        return {
+            "decoder": "replicas wait for decoders: add decoders per replica, or narrow the beam",
+            "replica": "replicas are at work all the time: add replicas, or give them a GPU",
+            "shard": "workers wait for the parameter server: add shards, or raise n_push",
+            "core": "the cores are shared out: add machines",
+        }[self.bottleneck]
+
+
+def forecast(job: Job) -> Forecast:
+    """Simulate a few turnovers of all slots and extrapolate."""
+    config = replace(
+        job.training,
+        schedule=ScheduleConfig(rate=0.0, epochs=1, patience=10**9, evaluate_every=10**9),
+        snapshot_seconds=1e9,
+    )
+    config = replace(config, shards=min(config.shards, STAND_IN))
+    costs = replace(
+        job.costs, network=replace(job.costs.network, parameter_bytes=4 * job.parameters)
+    )
+    count = config.replicas * (config.slots + config.queue) * TURNOVERS
+    mean = job.utterance_seconds * FRAMES_PER_SECOND
+    program = Program(
+        outer=Factory.of(SyntheticOuter, frames=mean, kept=job.kept, seed=config.seed),
+        inner=Factory.of(SyntheticInner),
+        evaluator=Factory.of(SyntheticEvaluation),
+        parameters=np.zeros(STAND_IN, np.float32),
+        utterances=tuple(map(str, range(count))),
+    )
+    engine = SimulatedEngine(costs)
+    events = _Events()
+    result = train(program, config, engine, records=events)
+    return _read(job, config, costs, engine, events, result.seconds)
+
+
+def _read(
+    job: Job,
+    config: AsyncConfig,
+    costs: SimulatedConfig,
+    engine: SimulatedEngine,
+    events: "_Events",
+    seconds: float,
+) -> Forecast:
+    last = events.pushes[-1]["time"]
+    if last <= 0:
+        raise InputError("plan: nothing costs any time: give costs, or calibrate")
+    begin, end = (share * last for share in WINDOW)
+    length = end - begin
+    pushes = [push for push in events.pushes if begin <= push["time"] < end]
+    taken = [outer for outer in events.outers if begin <= outer["time"] < end]
+    if not pushes or not taken:
+        raise InputError("plan: too little happens to say anything: more slots or replicas")
+    steps = len(pushes) * config.n_push
+    frames = sum(push["frames"] for push in pushes)
+    decoded = sum(outer["frames"] for outer in taken)
+    decoding = len(taken) * costs.decode.fixed + decoded * costs.decode.mean_frame
+    stepping = steps * costs.step.fixed + frames * costs.step.mean_frame
+    busiest = max(engine.machines, key=lambda machine: machine.busy + machine.bytes * 1e-18)
+    busy: dict[Busy, float] = {
+        "decoder": decoding / length / (config.replicas * config.decoders),
+        "replica": stepping / length / config.replicas,
+        "shard": busiest.busy / last,
+    }
+    if costs.cores:
+        busy["core"] = (decoding + stepping + busiest.busy * length / last) / length / costs.cores
+    rate = len(taken) / length
+    step_seconds = length * config.replicas / steps
+    outer = [push["outer_age_seconds"] for push in pushes]
+    return Forecast(
+        utterances_per_second=rate,
+        epoch_hours=job.utterances / rate / 3600,
+        updates_per_second=len(pushes) / length,
+        outer_seconds=Quantiles.of(outer),
+        outer_updates=Quantiles.of([push["outer_age_updates"] for push in pushes]),
+        outer_steps=Quantiles.of([age / step_seconds for age in outer]),
+        inner_seconds=Quantiles.of([push["inner_age_seconds"] for push in pushes]),
+        inner_updates=Quantiles.of([push["inner_age_updates"] for push in pushes]),
+        shard_bytes_per_second=busiest.bytes / seconds,
+        busy=busy,
+    )
+
+
+class _Events(RecordWriter):
+    """Records kept in memory."""
+
+    def __init__(self) -> None:
+        self.pushes: list[dict[str, Any]] = []
+        self.outers: list[dict[str, Any]] = []
+
+    def write(self, kind: str, time: float, **fields: Any) -> None:
+        """Keep a push or an outer gradient."""
+        if kind == "push":
+            self.pushes.append({"time": time, **fields})
+        elif kind == "outer":
+            self.outers.append({"time": time, **fields})
+
+
+class SyntheticOuter:
+    """Outer gradients without entries, for utterances of random lengths."""
+
+    def __init__(self, frames: float, kept: float, seed: int) -> None:
+        """Lengths are gamma distributed (shape 4) with mean `frames`."""
+        self._frames, self._kept, self._seed = frames, kept, seed
+
+    def load(self, parameters: Float32Array) -> None:
+        """Nothing depends on them."""
+
+    def compute(self, utterance: str) -> OuterGradient:
+        """As many kept frames as an utterance of that length would have."""
+        stream = rng(self._seed, "utterance", utterance)
+        count = max(1, round(float(stream.gamma(4.0, self._frames / 4.0))))
+        kept = max(1, int(stream.binomial(count, self._kept)))
+        return OuterGradient(
+            utterance=utterance,
+            num_frames=count,
+            frames=np.arange(kept, dtype=np.int32),
+            offsets=np.zeros(kept + 1, np.int64),
+            pdfs=np.zeros(0, np.int32),
+            values=np.zeros(0, np.float32),
+            counts=FrameCounts(count, kept, count - kept, 0),
+            value=-1.0,
+        )
+
+
+class SyntheticInner:
+    """Gradients of zeros."""
+
+    def __init__(self) -> None:
+        self._gradient = np.zeros(STAND_IN, np.float32)
+
+    def load(self, parameters: Float32Array) -> None:
+        """Nothing depends on them."""
+
+    def gradient(self, batch: Batch) -> Float32Array:
+        """Zeros."""
+        return self._gradient
+
+
+class SyntheticEvaluation:
+    """A criterion that never changes."""
+
+    def load(self, parameters: Float32Array) -> None:
+        """Nothing depends on them."""
+
+    def evaluate(self) -> HeldOut:
+        """The constant."""
+        return HeldOut(-1.0)

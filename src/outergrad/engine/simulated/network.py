@@ -1,0 +1,234 @@
+"""Pulls and pushes in virtual time: latency, bytes, and servers that do one thing at a time."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from outergrad.arrays import Float32Array
+from outergrad.engine.session import Session
+from outergrad.engine.simulated.config import NetworkCost
+from outergrad.engine.simulated.cores import Cores
+from outergrad.engine.simulated.world import SERVER, Fiber, World
+from outergrad.ps.partition import Selection
+from outergrad.randomness import rng
+from outergrad.workers.messages import PushNote
+
+MAILBOXES = 2
+"""Pushes of a replica that may be on their way, as in engine `local`; a further one waits."""
+
+
+@dataclass(slots=True)
+class Machine:
+    """A machine that holds shards, and what it had to do."""
+
+    requests: int = 0
+    """Pulls and pushes."""
+    bytes: float = 0.0
+    """Sent and received."""
+    busy: float = 0.0
+    """Seconds of work."""
+    free: float = 0.0
+    """When it will have done all that has arrived; where it has a core of its own."""
+    queue: deque[tuple[float, Callable[[], None]]] = field(default_factory=deque)
+    """Seconds and continuation of what waits or is under way; where cores are shared."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a machine has to do with a request."""
+
+    machine: Machine
+    shards: tuple[int, ...]
+    bytes: float
+
+
+class _Request:
+    """A pull or a push on its way to several machines."""
+
+    __slots__ = ("end", "left", "per_byte", "serve", "then")
+
+    def __init__(
+        self,
+        left: int,
+        per_byte: float,
+        serve: Callable[[Sequence[int]], None],
+        then: Callable[[float], None],
+    ) -> None:
+        self.left = left
+        self.per_byte = per_byte
+        self.serve = serve
+        self.then = then
+        self.end = 0.0
+
+    def done(self, end: float) -> None:
+        """A machine will be done, or is, at `end`."""
+        self.end = max(self.end, end)
+        self.left -= 1
+        if not self.left:
+            self.then(self.end)
+
+
+class Network:
+    """Between all workers and the shards of a session."""
+
+    def __init__(self, world: World, session: Session, cost: NetworkCost, cores: Cores) -> None:
+        self._world = world
+        self._session = session
+        self._cost = cost
+        self._cores = cores
+        count = session.partition.num_shards
+        self.machines = [Machine() for _ in range(min(cost.servers or count, count))]
+        real = 4 * session.partition.num_parameters
+        self._entry_bytes = 4 * (cost.parameter_bytes or real) / real
+        self._jitter = rng(session.config.seed, "network") if cost.jitter else None
+        self._parts_of: dict[Selection | None, Sequence[_Part]] = {}
+        self._free_of_cost = not (cost.latency or cost.jitter or cost.bandwidth or cost.serve)
+
+    def pull(self, out: Float32Array, parts: Selection | None) -> tuple[int, ...]:
+        """Fetch parameters; the calling fiber waits for them."""
+        world, server, cost = self._world, self._session.server, self._cost
+        # Whoever has to push before this is seen at equal times goes first.
+        world.sleep_until(world.now)
+        if self._free_of_cost:
+            return server.pull(out, parts)
+        machines = self._parts(parts)
+        own = self._seconds(sum(part.bytes for part in machines))
+        if cost.shared_memory:
+            versions = server.pull(out, parts)
+            self._cores.use(own)
+            return versions
+        seen = list(server.versions)
+        fiber, start = world.fiber, world.now
+
+        def serve(shards: Sequence[int]) -> None:
+            versions = server.pull(out, parts, shards)
+            for shard in shards:
+                seen[shard] = versions[shard]
+
+        def then(end: float) -> None:
+            world.wake(fiber, max(end, start + cost.latency + own) + cost.latency)
+
+        self._send(machines, 0.0, serve, then)
+        world.wait()
+        return tuple(seen)
+
+    def push(self, gradient: Float32Array, note: PushNote, applied: Callable[[], None]) -> None:
+        """Send a gradient; `applied` is called once all shards have had their part."""
+        session, cost, world = self._session, self._cost, self._world
+        if self._free_of_cost and not cost.update:
+            session.push(gradient, note)
+            applied()
+            return
+        machines = self._parts(session.program.trained)
+        own = self._seconds(sum(part.bytes for part in machines))
+        if cost.shared_memory:
+            # The replica itself does the writing; a network card works beside it.
+            self._cores.use(own)
+        push = session.arriving(gradient, note)
+        sent = 0.0 if cost.shared_memory else world.now + cost.latency + own
+
+        def then(end: float) -> None:
+            world.at(max(end, sent), SERVER, finish)
+
+        def finish() -> None:
+            session.pushed(push)
+            applied()
+
+        self._send(machines, cost.update, push.apply, then)
+
+    def _parts(self, parts: Selection | None) -> Sequence[_Part]:
+        """Which machines have to do with `parts`, and how much."""
+        known = self._parts_of.get(parts)
+        if known is None:
+            partition, count = self._session.partition, len(self.machines)
+            pieces = partition.pieces(parts or partition.whole)
+            known = []
+            for index, machine in enumerate(self.machines):
+                mine = [piece for piece in pieces if piece.shard % count == index]
+                size = sum(piece.within.size for piece in mine) * self._entry_bytes
+                if mine:
+                    known.append(_Part(machine, tuple(piece.shard for piece in mine), size))
+            self._parts_of[parts] = known
+        return known
+
+    def _seconds(self, size: float) -> float:
+        return size / self._cost.bandwidth if self._cost.bandwidth else 0.0
+
+    def _send(
+        self,
+        machines: Sequence[_Part],
+        per_byte: float,
+        serve: Callable[[Sequence[int]], None],
+        then: Callable[[float], None],
+    ) -> None:
+        """Reach the machines; `serve(shards)` is called for each, `then(end)` when all are done."""
+        request = _Request(len(machines), per_byte, serve, then)
+        world, latency = self._world, self._cost.latency
+        if self._jitter is not None:
+            for part in machines:
+                late = latency + float(self._jitter.exponential(self._cost.jitter))
+                self._arrive_at(world.now + late, request, (part,))
+        elif latency:
+            self._arrive_at(world.now + latency, request, machines)
+        else:
+            self._arrive(request, machines)
+
+    def _arrive_at(self, time: float, request: _Request, machines: Sequence[_Part]) -> None:
+        self._world.at(time, SERVER, lambda: self._arrive(request, machines))
+
+    def _arrive(self, request: _Request, machines: Sequence[_Part]) -> None:
+        """A machine serves in order of arrival, so nothing that arrives later can come before.
+
+        So what a request does to the shards is done now, and only the time has to pass.
+        """
+        cost = self._cost
+        for part in machines:
+            request.serve(part.shards)
+            link = 0.0 if cost.shared_memory else self._seconds(part.bytes)
+            seconds = cost.serve + link + part.bytes * request.per_byte
+            machine = part.machine
+            machine.requests += 1
+            machine.bytes += part.bytes
+            machine.busy += seconds
+            if cost.shared_memory:
+                machine.queue.append((seconds, lambda: request.done(self._world.now)))
+                if len(machine.queue) == 1:
+                    self._work(machine)
+            else:
+                machine.free = max(self._world.now, machine.free) + seconds
+                request.done(machine.free)
+
+    def _work(self, machine: Machine) -> None:
+        """Let a machine that shares cores with the workers do the next thing."""
+        seconds, then = machine.queue[0]
+
+        def done() -> None:
+            machine.queue.popleft()
+            then()
+            if machine.queue:
+                self._work(machine)
+
+        self._cores.run(seconds, done)
+
+
+class Mailboxes:
+    """Lets a replica have so many pushes under way and no more."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._used = 0
+        self._waiting: Fiber | None = None
+
+    def take(self) -> None:
+        """Wait until one is free and use it."""
+        while self._used == MAILBOXES:
+            self._waiting = self._world.fiber
+            self._world.wait()
+        self._used += 1
+
+    def give(self) -> None:
+        """A push has been applied."""
+        self._used -= 1
+        if self._waiting is not None:
+            self._world.wake(self._waiting)
+            self._waiting = None
