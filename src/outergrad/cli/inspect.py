@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from outergrad.cli.app import app
+from outergrad.cli.look import PANEL
 from outergrad.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 inspect = typer.Typer(
     help="Look inside a lattice, a decoding graph or an alignment.", no_args_is_help=True
 )
-app.add_typer(inspect, name="inspect", rich_help_panel="Look inside")
+app.add_typer(inspect, name="inspect", rich_help_panel=PANEL)
 
 Where = Annotated[Path, typer.Argument(help="Run directory, or a file or folder; see above.")]
 UtteranceId = Annotated[str | None, typer.Option(help="Utterance id.")]

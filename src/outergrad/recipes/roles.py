@@ -104,21 +104,14 @@ class ReplicaSource:
 
     def __init__(self, run: str, config: dict[str, Any]) -> None:
         """Open the run directory `run`; `config` is its configuration as plain tables.
-<<<<<<< HEAD
 
         On device cuda, products are of bfloat16 operands.
-=======
->>>>>>> machine
 
         Raises:
             InputError: this machine has not the device that replicas are to use.
         """
         self._sequence = build(RunConfig, config).sequence
-<<<<<<< HEAD
-        device = self._sequence.device
-=======
         device: Device = self._sequence.device
->>>>>>> machine
         check_device(device)
         self._precision: Precision = "bfloat16" if device == "cuda" else "float32"
         self._features = Prepared(Path(run) / "prepare").filterbank("train")
