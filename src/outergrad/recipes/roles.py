@@ -111,7 +111,7 @@ class ReplicaSource:
             InputError: this machine has not the device that replicas are to use.
         """
         self._sequence = build(RunConfig, config).sequence
-        device: Device = self._sequence.device
+        device = self._sequence.device
         check_device(device)
         self._precision: Precision = "bfloat16" if device == "cuda" else "float32"
         self._features = Prepared(Path(run) / "prepare").filterbank("train")

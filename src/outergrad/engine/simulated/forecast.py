@@ -79,11 +79,11 @@ class Forecast:
     """The same in server updates."""
     shard_bytes_per_second: float
     """Sent and received by the busiest server machine."""
-    busy: dict[Busy, float] = field(default_factory=dict)
+    busy: dict[Who, float] = field(default_factory=dict)
     """Share of their time in which decoders, replicas and the busiest shard work, 0 ... 1."""
 
     @property
-    def bottleneck(self) -> Busy:
+    def bottleneck(self) -> Who:
         """Who is busiest."""
         return max(self.busy, key=lambda name: self.busy[name])
 
@@ -147,7 +147,7 @@ def _read(
     decoding = len(taken) * costs.decode.fixed + decoded * costs.decode.mean_frame
     stepping = steps * costs.step.fixed + frames * costs.step.mean_frame
     busiest = max(engine.machines, key=lambda machine: machine.busy + machine.bytes * 1e-18)
-    busy: dict[Busy, float] = {
+    busy: dict[Who, float] = {
         "decoder": decoding / length / (config.replicas * config.decoders),
         "replica": stepping / length / config.replicas,
         "shard": busiest.busy / last,
