@@ -27,6 +27,10 @@ TURNOVERS = 5
 """How often each slot of a replica takes a new utterance in the simulation."""
 
 
+Who = Literal["decoder", "replica", "shard", "core"]
+"""Who can be the bottleneck."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be trained, by whom."""
