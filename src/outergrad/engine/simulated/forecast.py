@@ -1,7 +1,7 @@
 """How a training job will run: simulated with the workers' own code, but without mathematics."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
