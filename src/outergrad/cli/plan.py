@@ -58,7 +58,7 @@ def plan(
     elif costs is not None:
         known = _read(costs)
     else:
-        say.note("costs: those of a 2-core machine of 2026; --calibrate measures this one")
+        say.note("costs: estimates for one core of a laptop; --calibrate RUN measures this machine")
     size = dnn_size(inputs, layers, units, outputs)
     job = plan_job(
         known,

@@ -19,8 +19,8 @@ REFERENCE = Calibration(
     utterance_seconds=4.0,
     kept=0.4,
 )
-"""One core of a 2-core machine of 2026, float32: 7,000 frames/s forward, 2,000 frames/s forward
-and backward in batches of 32, 4,000 frames/s of search with a large graph."""
+"""Estimates, not measurements, for one core of a laptop in float32: 7,000 frames/s forward, 2,000
+frames/s forward and backward in batches of 32, 4,000 frames/s of search with a large graph."""
 
 
 def dnn_size(inputs: int, layers: int, units: int, outputs: int) -> int:
