@@ -75,6 +75,7 @@ def plan(
     )
     from outergrad.engine.simulated.forecast import forecast
 
+    say.note(f"simulating {replicas} replicas; fifty take about a minute")
     _show(forecast(job), size)
 
 
