@@ -409,6 +409,7 @@ class Session:
             RunError: the run diverged before.
         """
         self.coordinator.recover()
+        self._follow("recovered", self.now())
         best = self.program.parameters if self._best is None else self._best
         versions = tuple(version + 1 for version in self.server.versions)
         state = self.config.rule.rule().init(best)

@@ -48,13 +48,16 @@ ROLES = {
 }
 """Who does what a line of the trace says."""
 
+RECOVERED = "recovered"
+"""Between the last turn of workers that trained until a divergence and the first of new ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A line of a trace."""
 
     kind: str
-    """What is done: a key of ROLES, or "lost"."""
+    """What is done: a key of ROLES, "lost", or RECOVERED."""
     role: str
     """By whom, or who died."""
     worker: int
@@ -82,10 +85,9 @@ def read_trace(path: Path) -> list[Turn]:
             )
         try:
             stamps = tuple(Stamp(tuple(v), t) for v, t in line.get("stamps", ()))
-            role = ROLES.get(line["kind"]) or line["role"]
-            turns.append(
-                Turn(line["kind"], role, line["worker"], line["time"], line.get("visit"), stamps)
-            )
+            kind, worker = line["kind"], line.get("worker", 0)
+            role = "" if kind == RECOVERED else ROLES.get(kind) or line["role"]
+            turns.append(Turn(kind, role, worker, line["time"], line.get("visit"), stamps))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}:{number}: not a line of a trace: {error!r}") from error
     if not turns:
@@ -115,16 +117,20 @@ class ReplayEngine:
         return PrivateMemory(Partition.even(program.parameters.size, config.shards))
 
     def run(self, session: Session) -> None:
-        """Go on with the trace until the session is finished or the trace ends."""
+        """Go on with the trace until it ends, or the workers' lives in it after a divergence."""
         if session.finished:
             return
-        stage = _Stage(session, self._turns, self._next, self._tell)
+        end = next(
+            (k for k, turn in enumerate(self._turns) if k >= self._next and turn.kind == RECOVERED),
+            len(self._turns),
+        )
+        stage = _Stage(session, self._turns[:end], self._next, self._tell)
         try:
             with _one_thread():
                 stage.run()
         finally:
             stage.world.end()
-            self._next = stage.cursor
+            self._next = end + 1
 
     def _tell(self, time: float) -> None:
         self._time = time
@@ -212,8 +218,8 @@ class _Stage:
 
     def _settle(self) -> None:
         session = self.session
-        if session.finished:
-            self.world.stop()
+        # What arrived together with the message that ended the run was dealt with, too.
+        finished = session.finished
         session.tick()
         while self.cursor < len(self.turns) and self.turns[self.cursor].kind == "lost":
             turn = self.turns[self.cursor]
@@ -224,7 +230,8 @@ class _Stage:
             self.cursor += 1
             self._hire(turn.role, turn.worker)
         if self.cursor == len(self.turns):
-            session.coordinator.stop_reason = "the recorded run ended here"
+            if not finished:
+                session.coordinator.stop_reason = "the recorded run ended here"
             self.world.stop()
         turn = self.turns[self.cursor]
         self._tell(turn.time)
