@@ -57,9 +57,10 @@ class ScheduleConfig:
     max_decays: int = 2
     """A further plateau after so many decays stops the run."""
     select: Literal["wer", "criterion"] = "wer"
-    """What says which parameters are kept: held-out word errors, the criterion breaking ties, or
-    the other way round. Late in training the criterion of held-out data often gets worse (surer
-    of what it gets wrong) while word errors still fall."""
+    """What says which parameters are kept. criterion: the held-out criterion. wer: held-out word
+    errors, but differences within one standard error do not count, and then the criterion decides:
+    late in training it often gets worse (surer of what it gets wrong) while word errors still fall,
+    and on little held-out speech word errors are mostly chance."""
     evaluate_every: int = 0
     """Server updates between evaluations; 0: one at the end of each epoch."""
     divergence: float = 1.0

@@ -41,6 +41,7 @@ class Schedule:
         self._start: HeldOut | None = None
         self._best = -math.inf
         self._chosen = (-math.inf, -math.inf)
+        self._fewest = 0
         self._references = (-math.inf, -math.inf)
         self._flat = 0
         self._decays = 0
@@ -68,21 +69,39 @@ class Schedule:
             self._start = held_out
             self._best = criterion
             self._chosen = self._references = self._merit(held_out)
+            self._fewest = held_out.errors
             return Judgement(Verdict.GO_ON, best=True)
         start = self._start.criterion
         floor = start - self._config.divergence * abs(start)
         if not math.isfinite(criterion) or criterion < floor:
             return Judgement(Verdict.DIVERGED, best=False)
-        best = self._merit(held_out) > self._chosen
-        self._chosen = max(self._chosen, self._merit(held_out))
+        best = self._is_best(held_out)
+        if best:
+            self._chosen = self._merit(held_out)
         self._best = max(self._best, criterion)
         verdict = self._plateau(self._merit(held_out))
         return Judgement(verdict, best, self._warn(held_out, self._start))
 
-    def _merit(self, held_out: HeldOut) -> tuple[float, float]:
-        """What parameters are chosen by, larger is better; the second part breaks ties."""
-        merit = (-float(held_out.errors), held_out.criterion)
-        return merit if self._config.select == "wer" else merit[::-1]
+    @staticmethod
+    def _merit(held_out: HeldOut) -> tuple[float, float]:
+        """Minus word errors, and the criterion: larger is better."""
+        return -float(held_out.errors), held_out.criterion
+
+    def _is_best(self, held_out: HeldOut) -> bool:
+        """Whether these parameters are to be kept instead of those chosen so far.
+
+        By word errors: the fewest, and those within one standard error of them (√n for n errors)
+        count as equal; among equals the criterion decides. Source: the one-standard-error rule of
+        Breiman et al., Classification and regression trees (1984).
+        """
+        before, criterion = self._chosen
+        if self._config.select == "criterion":
+            return held_out.criterion > criterion
+        self._fewest = min(self._fewest, held_out.errors)
+        limit = self._fewest + math.sqrt(self._fewest)
+        if held_out.errors > limit:
+            return False
+        return -before > limit or held_out.criterion > criterion
 
     def _plateau(self, merit: tuple[float, float]) -> Verdict:
         """Flat is what improves neither the criterion nor word errors: either may get worse for a
@@ -155,6 +174,7 @@ class Schedule:
             },
             "best": None if start is None else self._best,
             "chosen": None if start is None else list(self._chosen),
+            "fewest": self._fewest,
             "references": None if start is None else list(self._references),
             "flat": self._flat,
             "decays": self._decays,
@@ -169,6 +189,7 @@ class Schedule:
             self._start = HeldOut(**state["start"])
             self._best = state["best"]
             self._chosen = _pair(state["chosen"])
+            self._fewest = state["fewest"]
             self._references = _pair(state["references"])
         self._flat, self._decays = state["flat"], state["decays"]
         self._retried, self._warned = state["retried"], state["warned"]
