@@ -4,7 +4,7 @@ One module per group of commands; importing it here puts its commands on the app
 Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 130 interrupted (state saved).
 """
 
-from outergrad.cli import plan, recipe, replay
+from outergrad.cli import experiment, plan, recipe, replay
 from outergrad.cli.app import app, main
 
-__all__ = ["app", "main", "plan", "recipe", "replay"]
+__all__ = ["app", "experiment", "main", "plan", "recipe", "replay"]
