@@ -46,11 +46,12 @@ def experiment(
 
     if listing:
         for known in EXPERIMENTS.values():
-            typer.echo(f"{known.name:<18} {known.source:<22} {known.title}")
+            typer.echo(f"{known.name:<18} {known.source:<23} {known.title}")
         return
     if name is None or out is None:
         raise InputError("name an experiment and a folder: outergrad experiment NAME --out DIR")
     from outergrad.experiments.bench import RunBench
+    from outergrad.experiments.cell import Plan
     from outergrad.experiments.estimate import rough_seconds, speech_seconds
     from outergrad.experiments.quick import NOTE
     from outergrad.experiments.run import run_experiment, write_overview
@@ -64,11 +65,12 @@ def experiment(
     others = {"dev": dev, "lm": lm, "lm_text": lm_text, "init": init}
     inputs, config = _inputs(out, data, paths, others, quick, settings or [], numbers[0], say)
     bench = RunBench(out, inputs, config, numbers, quick, say)
-    cells = [cell for one in wanted if one.name not in _MEASURE_FIRST for cell in one.plan(bench)]
+    cells = [cell for one in wanted for cell in one.plan(Plan(config, numbers, quick))]
+    cells = list({cell.digest(config): cell for cell in cells}.values())
     seconds = rough_seconds(cells, config, speech_seconds(Path(inputs.train)))
     say.note(
-        f"{len(wanted)} experiment{'s' if len(wanted) > 1 else ''}, {len(cells)} trainings known "
-        f"so far; about {duration(seconds)} on one idle core, finished parts not counted again"
+        f"{len(wanted)} experiment{'s' if len(wanted) > 1 else ''}, {len(cells)} trainings; "
+        f"about {duration(seconds)} on one idle core, finished parts not counted again"
     )
     command = shlex.join(["outergrad", *sys.argv[1:]])
     what = "generated speech" if data == DEMO else "/".join(Path(inputs.train).parts[-2:])
@@ -81,10 +83,6 @@ def experiment(
             say.note(f"  {statement['verdict']}: {statement['claim']}: {statement['evidence']}")
         say.note(f"  verdict: {results['verdict']}; page: {out / one.name / 'report.html'}")
     say.note(f"index: {write_overview(out, command)}")
-
-
-_MEASURE_FIRST = ("asgd", "fetch-interval")
-"""Their cells depend on costs that are measured with the CE model."""
 
 
 def parse_seeds(text: str | None, quick: bool) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from outergrad.config import build, to_table
+from outergrad.config import build, digest, to_table
 from outergrad.engine.simulated.config import NetworkCost, SimulatedConfig
 from outergrad.errors import RunError
 from outergrad.evaluation.frame_error import frame_errors
@@ -27,6 +27,9 @@ from outergrad.records import read_records
 
 CLUSTER = NetworkCost(latency=2e-4, bandwidth=1.25e9)
 """Between the machines of a simulated cluster: 10 Gb/s and 0.2 ms."""
+
+OF_CELLS = ("seed", "engine", "simulated", "criteria", "sequence", "score")
+"""Settings that the stages up to CE do not depend on, the seed apart."""
 
 
 class DnnRecipe(Recipe):
@@ -65,11 +68,14 @@ class RunBench:
         self.seeds = tuple(seeds)
         self.quick = quick
         self.progress = progress
+        # Sizes of --quick and others' settings live side by side; sequence training is the cells'.
+        own = {k: v for k, v in to_table(config).items() if k not in OF_CELLS}
+        self._name = digest(own, inputs)
         self._based: set[tuple[int, str]] = set()
 
     def base(self, seed: int, last: str = "ce") -> Path:
         """The run of a seed through stage `last`; all experiments share it."""
-        folder = self.out / "base" / f"seed-{seed}"
+        folder = self.out / "base" / f"seed-{seed}-{self._name}"
         if (seed, last) not in self._based:
             config = replace(self.config, seed=seed, criteria=())
             DnnRecipe(folder, self.inputs, config, self.progress).remembered().through(last)

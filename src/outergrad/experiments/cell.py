@@ -6,8 +6,10 @@ from typing import Any, Literal, Protocol
 
 from outergrad.config import build, digest, merge, to_table
 from outergrad.engine.simulated.config import SimulatedConfig
+from outergrad.errors import RunError
 from outergrad.evaluation.wer import WordErrors, total_errors
 from outergrad.recipes.calibration import Calibration
+from outergrad.recipes.plan import REFERENCE
 from outergrad.recipes.settings import RunConfig
 
 Errors = Mapping[str, WordErrors]
@@ -122,3 +124,27 @@ class Bench(Protocol):
 
     def calibration(self) -> Calibration:
         """What work costs on one core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A bench that runs nothing, for estimates before anything was measured."""
+
+    config: RunConfig
+    """Settings that all cells start from."""
+    seeds: tuple[int, ...]
+    """Seeds of the experiments."""
+    quick: bool
+    """Whether they are to be smaller."""
+
+    def run(self, cells: Sequence[Cell]) -> list[CellResult]:
+        """Nobody may ask for results."""
+        raise RunError("a plan has no results: please report this")
+
+    def costs(self) -> SimulatedConfig:
+        """Free; how long a training takes does not depend on them."""
+        return SimulatedConfig()
+
+    def calibration(self) -> Calibration:
+        """Those of a machine of 2026."""
+        return REFERENCE

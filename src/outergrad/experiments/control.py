@@ -93,7 +93,7 @@ def run(bench: Bench) -> Finding:
 EXPERIMENT = Experiment(
     "control",
     "Is it the denominator that helps?",
-    "Section 5.4",
+    "Section 4.2, control",
     "The same run without the denominator, realigning often or once, changes word error "
     "insignificantly.",
     plan,

@@ -173,7 +173,7 @@ def run(bench: Bench) -> Finding:
 EXPERIMENT = Experiment(
     "scale",
     "How far does it scale?",
-    "Section 5, large task",
+    "Section 4, large task",
     "English, 3,000 hours, 8 hidden layers and 14,000 outputs are trained in the same way; outer "
     "gradients of 50 replicas are about a minute old.",
     plan,

@@ -25,7 +25,9 @@ def run(bench: Bench) -> Finding:
     wers = {s: {lm: [r.wer(s, lm) for r in usable] for lm in LMS} for s in systems}
     found = {
         lm: error_reduction(
-            *([r.errors[s, lm] for r in usable] for s in systems), seed=bench.seeds[0]
+            [r.errors["ce", lm] for r in usable],
+            [r.errors[systems[1], lm] for r in usable],
+            bench.seeds[0],
         )
         for lm in LMS
     }

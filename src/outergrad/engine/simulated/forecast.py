@@ -85,7 +85,7 @@ class Forecast:
     @property
     def bottleneck(self) -> Literal["decoder", "replica", "shard", "core"]:
         """Who is busiest."""
-        return max(self.busy, key=lambda name: self.busy[name])  # type: ignore[return-value]
+        return max(self.busy, key=lambda name: self.busy[name])  # type: ignore[arg-type]
 
     @property
     def advice(self) -> str:
