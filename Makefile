@@ -23,12 +23,13 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
 
 test: lint
 	$(BIN)/pytest -n auto --dist loadfile
 
 $(VENV)/.bench: $(STAMP)
-	$(BIN)/pip install --quiet -e '.[bench]' -c constraints.txt
+	$(BIN)/pip install --quiet -e '.[bench,ray]' -c constraints.txt
 	touch $(VENV)/.bench
 
 bench: $(VENV)/.bench

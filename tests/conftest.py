@@ -1,7 +1,9 @@
 """Fixtures shared by all tests."""
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,3 +18,23 @@ def shared() -> Path:
         if (folder / "golden").is_dir() and (folder / "data").is_dir():
             return folder
     pytest.skip("needs the speech and golden data, which are not part of the repository")
+
+
+@pytest.fixture(scope="session")
+def tones() -> ModuleType:
+    """Speech made of tones, and a model that understands it without training (tests/tones.py)."""
+    spec = importlib.util.spec_from_file_location("tones", Path(__file__).parent / "tones.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def model_directory(tones: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory with the model of the tones."""
+    directory = tmp_path_factory.mktemp("model") / "model"
+    model, lm = tones.tone_model()
+    model.save(directory, lm, {"test_wer": 0.0})
+    return directory

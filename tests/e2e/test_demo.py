@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from outergrad.corpus import read_kaldi_directory
+from outergrad.evaluation.wer import total_errors, utterance_errors
+from outergrad.recognizer.model import Model
+from outergrad.recognizer.transcription import Recognizer
 
 pytestmark = [
     pytest.mark.e2e,
@@ -99,6 +105,21 @@ def test_the_report_stands_alone(run: Path) -> None:
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "<svg" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_run_ends_with_a_recognizer_that_can_be_moved(run: Path, tmp_path: Path) -> None:
+    elsewhere = shutil.copytree(run / "model", tmp_path / "model")
+    recognizer = Recognizer(Model.load(elsewhere))
+    corpus = read_kaldi_directory(run / "prepare" / "test")[0]
+    some = corpus.select(corpus.ids[:12], "some")
+    hypotheses = {
+        utterance.id: recognizer.transcribe(utterance.audio).text.split() for utterance in some
+    }
+    references = {utterance.id: utterance.words for utterance in some}
+    errors = total_errors(utterance_errors(references, hypotheses).values())
+    # Guessing gives 100 %; the bound of the test set above, with room for so few words.
+    assert errors.rate < 75.0
+    assert sum(map(len, hypotheses.values())) > 20
 
 
 def test_a_second_run_does_nothing_again(run: Path, results: dict[str, Any]) -> None:

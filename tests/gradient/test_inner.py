@@ -129,7 +129,7 @@ def test_other_auxiliary_functions_touch_the_tangential_one_at_their_anchor(kind
     load_flat(module, flatten(module) + step)
     away = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind, anchor=anchor)
     plain = inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES)
-    assert np.abs(away - plain).max() > 0.05
+    assert np.abs(away - plain).max() > 0.01  # rounding is a thousandth of that
     with pytest.raises(InputError, match="needs an anchor"):
         inner_gradient(module, layout, x, OFFSETS, PDFS, VALUES, auxiliary=kind)
 

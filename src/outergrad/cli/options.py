@@ -9,14 +9,12 @@ if TYPE_CHECKING:
     from outergrad.progress import Terminal
 
 Out = Annotated[Path, typer.Option("--out", help="Run directory; made when missing.")]
-Train = Annotated[Path, typer.Option(help="Kaldi data directory of the training speech.")]
-Test = Annotated[Path, typer.Option(help="Kaldi data directory of the test speech.")]
+Train = Annotated[Path, typer.Option(help="Training speech: Kaldi, CSV/TSV/JSONL, MFA or Lhotse.")]
+Test = Annotated[Path, typer.Option(help="Test speech, in any known layout.")]
 LexiconFile = Annotated[Path, typer.Option("--lexicon", help="Lexicon, WORD PHONE PHONE … a line.")]
 Dev = Annotated[
     Path | None,
-    typer.Option(
-        help="Kaldi data directory for tuning. Without it, training speakers are held out."
-    ),
+    typer.Option(help="Speech for tuning. Without it, training speakers are held out."),
 ]
 Arpa = Annotated[
     Path | None, typer.Option("--lm", help="ARPA language model for test decoding, plain or .gz.")
@@ -28,14 +26,32 @@ LmText = Annotated[
     ),
 ]
 Init = Annotated[
-    Path | None, typer.Option(help="Model directory whose hidden layers the DNN starts from.")
+    Path | None,
+    typer.Option(help="Model or run directory whose hidden layers the DNN starts from."),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Only say what would be done: time, disk."),
+]
+DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: as JSON.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="One setting, section.key=value; can be given many times."),
 ]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        help="Train on the Ray cluster at this address, host:port or auto; needs the extra ray."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw. [default: 1]")]
+
+
+def with_ray(settings: list[str] | None, address: str | None) -> list[str]:
+    """`--set` settings and what `--ray-address` stands for."""
+    cluster = [] if address is None else ["engine=ray", f'ray.address="{address}"']
+    return [*(settings or []), *cluster]
 
 
 def terminal() -> "Terminal":

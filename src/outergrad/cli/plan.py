@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OPTION = typer.Option
 
 
-@app.command()
+@app.command(rich_help_panel="Look inside")
 def plan(
     calibrate: Annotated[
         Path | None, OPTION(help="Run directory with a CE model: measure costs with it first.")
@@ -33,9 +33,7 @@ def plan(
     replicas: Annotated[int, OPTION(help="Model replicas.")] = 50,
     decoders: Annotated[int, OPTION(help="Decoders per replica.")] = 2,
     shards: Annotated[int, OPTION(help="Shards of the parameter server.")] = 4,
-    slots: Annotated[
-        int, OPTION(help="Frames of a batch, one of each of so many utterances.")
-    ] = 32,
+    slots: Annotated[int, OPTION(help="Frames of a batch, each of another utterance.")] = 32,
     queue: Annotated[int, OPTION(help="Outer gradients on their way to a replica.")] = 8,
     utterance: Annotated[float, OPTION(help="Mean length of an utterance, seconds.")] = 4.0,
     kept: Annotated[float, OPTION(help="Share of frames that do not cancel, 0 … 1.")] = 0.4,

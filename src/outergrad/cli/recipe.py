@@ -1,5 +1,6 @@
 """Commands of the main job: run, demo, and each stage by itself."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,21 +12,28 @@ from outergrad.cli.options import (
     Arpa,
     ConfigFile,
     Dev,
+    DryRun,
+    DryRunJson,
     Init,
     LexiconFile,
     LmText,
     Out,
+    RayAddress,
     Seed,
     Set,
     Test,
     Train,
     terminal,
+    with_ray,
 )
 from outergrad.errors import InputError
 
 if TYPE_CHECKING:
     from outergrad.criteria.config import Kind
     from outergrad.recipes.run import Recipe
+    from outergrad.recipes.settings import Inputs
+
+TRAIN, STAGES = "Train", "Stages of a run, one at a time"
 
 
 def _from_data(last: str) -> Callable[..., None]:
@@ -43,6 +51,9 @@ def _from_data(last: str) -> Callable[..., None]:
         config: ConfigFile = None,
         settings: Set = None,
         seed: Seed = None,
+        ray_address: RayAddress = None,
+        dry_run: DryRun = False,
+        as_json: DryRunJson = False,
     ) -> None:
         from outergrad.recipes.run import Recipe
         from outergrad.recipes.settings import Inputs
@@ -50,48 +61,82 @@ def _from_data(last: str) -> Callable[..., None]:
         inputs = Inputs.of(
             train=train, test=test, lexicon=lexicon, dev=dev, lm=lm, lm_text=lm_text, init=init
         )
-        Recipe.begin(out, inputs, config, settings or [], seed, terminal()).through(last)
+        if as_json and not dry_run:
+            raise InputError("--json goes with --dry-run; a run writes results.json")
+        settings = with_ray(settings, ray_address)
+        if dry_run:
+            _show_plan(out, inputs, config, settings, seed, last, as_json)
+            return
+        Recipe.begin(out, inputs, config, settings, seed, terminal()).through(last)
 
     return command
 
 
-app.command("run", help="Do everything: all stages below, in order, and a report.")(
-    _from_data("score")
-)
+def _show_plan(
+    out: Path,
+    inputs: "Inputs",
+    config: Path | None,
+    settings: list[str],
+    seed: int | None,
+    last: str,
+    as_json: bool,
+) -> None:
+    from outergrad.recipes.dry_run import dry_run
+    from outergrad.recipes.estimate import range_in_words
+
+    plan = dry_run(out, inputs, config, settings, seed, last)
+    if as_json:
+        print(json.dumps(plan, indent=1))
+        return
+    for stage in plan["stages"]:
+        what = "kept" if stage["kept"] else range_in_words(*stage["seconds"])
+        print(f"{stage['stage']:<14} {what}")
+    print(
+        f"in all {range_in_words(*plan['total_seconds'])} on two cores, "
+        f"{plan['disk_bytes'] / 1e6:.0f} MB of {plan['disk_free_bytes'] / 1e6:.0f} MB free"
+    )
 
 
-@app.command()
+app.command(
+    "run", help="Do everything: all stages, in order, and a report.", rich_help_panel=TRAIN
+)(_from_data("score"))
+
+
+@app.command(rich_help_panel=TRAIN)
 def demo(out: Out = Path("demo-run"), settings: Set = None, seed: Seed = None) -> None:
-    """Make two corpora of spoken queries, train on one, transfer to the other, show the gain."""
+    """Make speech, train on English, go on with Icelandic, show the gain."""
     from outergrad.recipes.demo import run_demo
 
     run_demo(out, settings or [], seed, terminal())
 
 
-app.command("prepare", help="Check the data, split it, compute features; remembers its inputs.")(
-    _from_data("prepare")
-)
+app.command(
+    "prepare",
+    help="Check the data, split it, compute features; remembers its inputs.",
+    rich_help_panel=STAGES,
+)(_from_data("prepare"))
 
 
-@app.command()
+@app.command(rich_help_panel=STAGES)
 def bootstrap(out: Out, settings: Set = None) -> None:
     """Train the GMM-HMM: flat start, monophones, tied triphones, alignments."""
     _resume(out, settings).through("bootstrap")
 
 
-@app.command()
+@app.command(rich_help_panel=STAGES)
 def graph(out: Out, settings: Set = None) -> None:
     """Estimate or read the language models and compile the decoding graphs."""
     _resume(out, settings).through("graph")
 
 
-@app.command()
+@app.command(rich_help_panel=STAGES)
 def train(
     out: Out,
     criterion: Annotated[
         str, typer.Option(help="ce (frame error), or mmi, bmmi, smbr, mpe (word error).")
     ],
     settings: Set = None,
+    ray_address: RayAddress = None,
 ) -> None:
     """Train the DNN: --criterion ce, then a sequence criterion, which the run then has."""
     from outergrad.criteria.config import Kind
@@ -100,16 +145,16 @@ def train(
     if criterion != "ce" and criterion not in kinds:
         raise InputError(f"--criterion {criterion}: choose ce, {', '.join(kinds)}")
     kind = None if criterion == "ce" else Kind(criterion)
-    _resume(out, settings, kind).through(criterion)
+    _resume(out, with_ray(settings, ray_address), kind).through(criterion)
 
 
-@app.command()
+@app.command(rich_help_panel=STAGES)
 def decode(out: Out, settings: Set = None) -> None:
     """Decode the tuning and the test set with every system and language model."""
     _resume(out, settings).through("decode")
 
 
-@app.command()
+@app.command(rich_help_panel=STAGES)
 def score(out: Out, settings: Set = None) -> None:
     """Choose the LM weight on the tuning set, count word errors on the test set, report."""
     _resume(out, settings).through("score")

@@ -9,7 +9,7 @@ from outergrad.cli.app import app
 from outergrad.cli.options import terminal
 
 
-@app.command()
+@app.command(rich_help_panel="Look inside")
 def replay(
     directory: Annotated[Path, typer.Argument(help="Run directory with a finished training.")],
 ) -> None:

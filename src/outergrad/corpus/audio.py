@@ -80,7 +80,7 @@ def read_audio(utterance: Utterance, rate: int = SAMPLE_RATE) -> Audio:
             holds nan or infinite values.
     """
     path = utterance.audio
-    _require_file(path)
+    require_file(path)
     try:
         lost = lost_end(path)
         if lost is not None:
@@ -155,7 +155,8 @@ def _stretch(utterance: Utterance) -> str:
     return f" between {utterance.begin:g} s and {end}"
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Raise `AudioError` unless there is a regular file at `path`."""
     try:
         if path.is_file():
             return

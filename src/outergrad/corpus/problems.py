@@ -44,6 +44,9 @@ class Kind(StrEnum):
     NO_SPEAKER = "speaker unknown"
     PRONUNCIATION = "pronunciation"
     RESAMPLED = "resampled"
+    RESPELLED = "respelled"
+    NOT_ALIGNED = "no alignment found"
+    SPEAKING_RATE = "unusual speaking rate"
     CHANNELS = "channels averaged"
 
 

@@ -1,20 +1,70 @@
 """Where the parameters of a run are kept, behind one seam for all engines."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from outergrad.arrays import Float32Array
-from outergrad.ps.partition import Partition
+from outergrad.ps.partition import Partition, Selection
+from outergrad.ps.server import ParameterServer, ServerState
+from outergrad.ps.shard import PushOutcome, ShardCounts
+from outergrad.workers.config import AsyncConfig
+
+
+class Server(Protocol):
+    """The shards of a run, in this process or elsewhere; see `ParameterServer`."""
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Per shard: updates applied, as far as is known here."""
+        ...
+
+    def pull(
+        self,
+        out: Float32Array,
+        parts: Selection | None = None,
+        shards: Collection[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Copy what `shards` hold of `parts` (defaults: all) to their places in `out` float32 [n].
+
+        Returns:
+            Version of each shard.
+        """
+        ...
+
+    def push(
+        self,
+        gradient: Float32Array,
+        computed_at: Sequence[int],
+        rate: float,
+        parts: Selection | None = None,
+        shards: Collection[int] | None = None,
+    ) -> tuple[PushOutcome, ...]:
+        """Hand each shard its part of an ascent direction; returns what they did with it."""
+        ...
+
+    def values(self) -> Float32Array:
+        """A copy of all parameters, float32 [n]."""
+        ...
+
+    def state(self) -> ServerState:
+        """A copy of everything that it takes to go on."""
+        ...
+
+    def counts(self) -> ShardCounts:
+        """Counts summed over shards."""
+        ...
 
 
 class ParameterMemory(Protocol):
-    """Buffers of the shards, and a copy of the parameters frozen for the evaluator."""
+    """Where the shards are, and a copy of the parameters frozen for the evaluator."""
 
-    @property
-    def shards(self) -> Sequence[Float32Array]:
-        """Per shard: float32 [2, size], version v in row v modulo 2."""
+    def serve(self, state: ServerState, partition: Partition, config: AsyncConfig) -> Server:
+        """Shards of `partition`, filled with `state`, whose own cut may be another.
+
+        No worker is running; what an earlier call returned is used no longer.
+        """
         ...
 
     @property
@@ -35,6 +85,15 @@ class ParameterMemory(Protocol):
         ...
 
 
+def serve_here(
+    buffers: Sequence[Float32Array], state: ServerState, partition: Partition, config: AsyncConfig
+) -> ParameterServer:
+    """Shards in this process, in `buffers`: per shard float32 [2, size]."""
+    return ParameterServer.restore(
+        state, partition, config.rule.rule(), config.staleness, buffers=buffers
+    )
+
+
 class PrivateMemory:
     """Ordinary memory, for engines that live in one thread."""
 
@@ -42,6 +101,12 @@ class PrivateMemory:
         sizes = [partition.shard(k).size for k in range(partition.num_shards)]
         self.shards = [np.empty((2, size), np.float32) for size in sizes]
         self.frozen: Float32Array = np.empty(partition.num_parameters, np.float32)
+
+    def serve(
+        self, state: ServerState, partition: Partition, config: AsyncConfig
+    ) -> ParameterServer:
+        """Shards in this thread."""
+        return serve_here(self.shards, state, partition, config)
 
     def begin(self, versions: Sequence[int]) -> None:
         """Nobody else is reading."""

@@ -4,8 +4,10 @@ An engine moves messages between its workers and the methods here, all called fr
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import FrameCounts
@@ -17,7 +19,7 @@ from outergrad.engine.snapshots import Snapshot, SnapshotStore
 from outergrad.errors import InputError
 from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
-from outergrad.ps.server import ParameterServer, ServerState
+from outergrad.ps.server import ServerState
 from outergrad.ps.shard import PushOutcome
 from outergrad.records import RecordWriter
 from outergrad.workers.config import AsyncConfig
@@ -95,13 +97,7 @@ class Session:
 
     def _serve(self, state: ServerState) -> None:
         """Fill the shards; no worker is running."""
-        self.server = ParameterServer.restore(
-            state,
-            self.partition,
-            self.config.rule.rule(),
-            self.config.staleness,
-            buffers=self.memory.shards,
-        )
+        self.server = self.memory.serve(state, self.partition, self.config)
         self.memory.publish(self.server.versions)
 
     def now(self) -> float:
@@ -205,6 +201,15 @@ class Session:
     def arriving(self, gradient: Float32Array, note: PushNote) -> "Push":
         """A push that the caller applies shard by shard and then gives to `pushed`."""
         return Push(self, gradient, note)
+
+    def heard(
+        self, note: PushNote, results: Sequence[PushOutcome], versions: Sequence[int]
+    ) -> None:
+        """Shards that live elsewhere, at `versions` before, have had their parts of a push."""
+        push, now = Push(self, np.empty(0, np.float32), note), self.now()
+        push.outer, push.inner = note.outer.age(versions, now), note.inner.age(versions, now)
+        push.results += results
+        self.pushed(push)
 
     def pushed(self, push: "Push") -> None:
         """All shards have had their part of a push."""

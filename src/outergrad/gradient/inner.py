@@ -11,7 +11,7 @@ from outergrad.errors import InputError
 from outergrad.gradient.auxiliary import AuxiliaryRows, logit_gradient
 from outergrad.nnet.dnn import Dnn
 from outergrad.nnet.parameters import ParameterLayout
-from outergrad.nnet.precision import Precision, autocast
+from outergrad.nnet.precision import Device, Precision, autocast
 
 # Rows are stored in float32 and have up to some hundred entries of magnitude at most 1, so their
 # rounded sum is below 1e-5; a row that is off by more was not made by a criterion of this package.
@@ -75,26 +75,28 @@ def inner_gradient(
         )
     # Writable, because torch warns about tensors over read-only memory maps.
     x = np.require(x, np.float32, ["C", "W"])
+    parameters = tuple(module.parameters())
+    device = parameters[0].device
+    kind: Device = "cuda" if device.type == "cuda" else "cpu"
     training = module.training
     module.eval()
     try:
-        with torch.enable_grad(), autocast(precision):
-            logits = module(torch.from_numpy(x))
+        with torch.enable_grad(), autocast(precision, kind):
+            logits = module(torch.from_numpy(x).to(device))
         if rows is not None or mass != 0.0:
-            now = torch.log_softmax(logits.detach().float(), dim=1).numpy()
+            now = torch.log_softmax(logits.detach().float(), dim=1).cpu().numpy()
             if rows is not None:
                 outer = logit_gradient(auxiliary, rows, now, acoustic_scale)
             else:
                 outer = outer - mass * np.exp(now)
-        parameters = tuple(module.parameters())
         gradients = torch.autograd.grad(
-            logits, parameters, grad_outputs=torch.from_numpy(outer).to(logits.dtype)
+            logits, parameters, grad_outputs=torch.from_numpy(outer).to(logits)
         )
     finally:
         module.train(training)
     vector = np.empty(layout.size, dtype=np.float32)
     for view, gradient in zip(layout.views(vector).values(), gradients, strict=True):
-        np.copyto(view, gradient.numpy())
+        np.copyto(view, gradient.cpu().numpy())
     return vector
 
 

@@ -102,5 +102,8 @@ def load_flat(module: nn.Module, vector: Float32Array) -> None:
     views = layout.views(vector)
     with torch.no_grad():
         for tensor, view in zip(module.parameters(), views.values(), strict=True):
+            if tensor.is_cuda:
+                tensor.copy_(torch.from_numpy(np.array(view)))
+                continue
             # Through numpy, because torch warns about tensors over read-only memory maps.
             np.copyto(tensor.detach().numpy(), view)

@@ -185,9 +185,4 @@ class ParameterServer:
 
     def counts(self) -> ShardCounts:
         """Counts summed over shards."""
-        total = ShardCounts()
-        for shard in self.shards:
-            for name in ShardCounts.__slots__:
-                added = getattr(total, name) + getattr(shard.counts, name)
-                setattr(total, name, added)
-        return total
+        return sum((shard.counts for shard in self.shards), ShardCounts())

@@ -23,6 +23,8 @@ class PushOutcome(Enum):
     APPLIED = "applied"
     STALE = "stale"
     REJECTED = "rejected"
+    LOST = "lost"
+    """Its shard died over it; only where shards live in processes of their own."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,15 @@ class ShardCounts:
     """Pushes refused, because they were not finite."""
     compensated: int = 0
     """Pushes applied after their delay was compensated."""
+
+    def __add__(self, other: "ShardCounts") -> "ShardCounts":
+        return ShardCounts(
+            self.applied + other.applied,
+            self.damped + other.damped,
+            self.stale + other.stale,
+            self.rejected + other.rejected,
+            self.compensated + other.compensated,
+        )
 
 
 class Shard:

@@ -19,6 +19,7 @@ from outergrad.nnet.dnn import build
 from outergrad.nnet.transfer import transfer
 from outergrad.progress import Progress
 from outergrad.recipes.models import Bootstrapped
+from outergrad.recipes.package import acoustic_model_in
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.settings import Inputs, RunConfig
 from outergrad.records import RecordWriter
@@ -58,7 +59,7 @@ def run_ce(
     if inputs.init is None:
         module = build(network, config.seed)
     else:
-        start = AcousticModel.load(Path(inputs.init))
+        start = AcousticModel.load(acoustic_model_in(Path(inputs.init)))
         module = transfer(start.module, network, config.seed)
         progress.note(f"  hidden layers from {inputs.init}")
     state = folder / "state"

@@ -19,6 +19,8 @@ from outergrad.corpus import (
     write_lexicon,
     write_problems,
 )
+from outergrad.corpus.layouts import Layout, read_corpus
+from outergrad.corpus.respelling import respell
 from outergrad.features.extract import FrontEnd, extract
 from outergrad.features.normalisation import Statistics
 from outergrad.features.store import FeatureStore
@@ -69,7 +71,7 @@ def prepare(
     for part, path in named.items():
         if path is None:
             continue
-        corpus, wrong = read_kaldi_directory(Path(path), name=part)
+        corpus, wrong = read_input(Path(path), part, lexicon, progress)
         with progress.task(f"checking {path}") as advance:
             # A test word that the lexicon lacks is an error of the recognizer: it counts.
             good, more = check_corpus(
@@ -81,7 +83,7 @@ def prepare(
             )
         parts[part] = good
         found += wrong + more
-        _stop_if_mostly_bad(good, [*wrong, *more], config, folder, found, progress)
+        stop_if_mostly_bad(good, [*wrong, *more], config, folder, found, progress)
     write_problems(found, folder)
     if found:
         progress.show(render_problems(found))
@@ -118,7 +120,23 @@ def prepare(
     return summary
 
 
-def _stop_if_mostly_bad(
+def read_input(
+    path: Path, name: str, lexicon: Lexicon, progress: Progress
+) -> tuple[Corpus, list[Problem]]:
+    """A corpus in any known layout, in the lexicon's spelling; says which layout it found.
+
+    Kaldi data directories are taken literally, as Kaldi does; in all other layouts transcripts
+    are running text.
+    """
+    corpus, problems, layout = read_corpus(path, name)
+    progress.note(f"  {path}: {layout}, {len(corpus)} utterances")
+    if layout is Layout.KALDI:
+        return corpus, problems
+    corpus, notices = respell(corpus, lexicon)
+    return corpus, problems + notices
+
+
+def stop_if_mostly_bad(
     good: Corpus,
     problems: Sequence[Problem],
     config: RunConfig,

@@ -26,6 +26,7 @@ from outergrad.lattice.accuracy import PhoneClasses
 from outergrad.lattice.paths import best_path, log_z
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, load_flat
+from outergrad.nnet.precision import Device, Precision, check_device
 from outergrad.recipes.ce import pdf_targets
 from outergrad.recipes.models import Bootstrapped, Graphs, reference_graphs
 from outergrad.recipes.prepare import Prepared
@@ -98,11 +99,18 @@ class ReplicaSource:
     """Inner gradients of batches: the replica role's `InnerSource`."""
 
     def __init__(self, run: str, config: dict[str, Any]) -> None:
-        """Open the run directory `run`; `config` is its configuration as plain tables."""
+        """Open the run directory `run`; `config` is its configuration as plain tables.
+
+        Raises:
+            InputError: this machine has not the device that replicas are to use.
+        """
         self._sequence = build(RunConfig, config).sequence
+        device: Device = self._sequence.device
+        check_device(device)
+        self._precision: Precision = "bfloat16" if device == "cuda" else "float32"
         self._features = Prepared(Path(run) / "prepare").filterbank("train")
         self._windows = self._features.windows
-        self._module = AcousticModel.load(Path(run) / "ce" / "model").module
+        self._module = AcousticModel.load(Path(run) / "ce" / "model").module.to(device)
         self._layout = ParameterLayout.of(self._module)
         self._frozen: Int32Array | None = None
         if self._sequence.freeze_silence:
@@ -125,6 +133,7 @@ class ReplicaSource:
             batch.offsets,
             batch.pdfs,
             batch.values,
+            precision=self._precision,
             mass=batch.mass,
             auxiliary=self._sequence.auxiliary.kind,
             anchor=batch.anchor,

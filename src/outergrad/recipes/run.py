@@ -18,10 +18,11 @@ from outergrad.progress import Progress
 from outergrad.recipes.ce import run_ce
 from outergrad.recipes.decode import GMM_SYSTEMS, Scorer, dnn_scorer, gmm_scorer, run_decode
 from outergrad.recipes.models import Bootstrapped, Graphs, run_bootstrap, run_graph
+from outergrad.recipes.package import acoustic_model_in, best_system, package
 from outergrad.recipes.prepare import Prepared, prepare
 from outergrad.recipes.score import word_error_table
 from outergrad.recipes.sequence import run_sequence
-from outergrad.recipes.settings import Inputs, RateScales, RunConfig
+from outergrad.recipes.settings import Inputs, RateScales, RunConfig, read_config
 from outergrad.recipes.stages import RunDirectory, Stamp, fingerprint, write_json
 from outergrad.report.page import write_report
 from outergrad.report.tables import wer_table
@@ -67,13 +68,20 @@ class Recipe:
         Raises:
             InputError: a wrong setting, or the directory cannot be written.
         """
-        table = read_toml(config) if config is not None else {}
-        # The file is checked alone first, so that an error names the right culprit.
-        build(RunConfig, table, str(config))
-        table = merge(table, parse_overrides(settings))
-        if seed is not None:
-            table["seed"] = seed
-        return cls(path, inputs, build(RunConfig, table, "--set"), progress).remembered()
+        return cls.of(path, inputs, config, settings, seed, progress).remembered()
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        inputs: Inputs,
+        config: Path | None,
+        settings: Sequence[str],
+        seed: int | None,
+        progress: Progress,
+    ) -> Self:
+        """The same with nothing written."""
+        return cls(path, inputs, read_config(config, settings, seed), progress)
 
     @classmethod
     def resume(
@@ -120,13 +128,18 @@ class Recipe:
             What results.json holds; empty before stage score.
         """
         with self.directory.locked():
-            done: dict[str, Stamp] = {}
-            for stage in self._stages(last):
-                work = partial(self._sequence, stage) if isinstance(stage, Kind) else None
-                done |= (work or getattr(self, f"_{stage}"))(done)
+            done = self.stamps(last)
             if last != "score":
                 return {}
             return self._results(done)
+
+    def stamps(self, last: str) -> dict[str, Stamp]:
+        """Do what is to be done up to stage `last`; the stamps of all stages."""
+        done: dict[str, Stamp] = {}
+        for stage in self._stages(last):
+            work = partial(self._sequence, stage) if isinstance(stage, Kind) else None
+            done |= (work or getattr(self, f"_{stage}"))(done)
+        return done
 
     def _stages(self, last: str) -> tuple[str, ...]:
         if last in BEFORE:
@@ -185,7 +198,7 @@ class Recipe:
         depends = {
             "bootstrap": done["bootstrap"].digest,
             "config": [self.config.dnn, self.config.ce],
-            "init": fingerprint(Path(init)) if init is not None else None,
+            "init": fingerprint(acoustic_model_in(Path(init))) if init is not None else None,
             "seed": self.config.seed,
         }
         return self._run(
@@ -303,6 +316,7 @@ class Recipe:
         }
         write_json(path / "results.json", results)
         report = write_report(path)
+        model = package(path, best_system(path, self.systems), self.config, results)
         self.progress.show(wer_table(results))
-        self.progress.note(f"results: {path / 'results.json'}\nreport:  {report}")
+        self.progress.note(f"results: {path / 'results.json'}\nreport:  {report}\nmodel:   {model}")
         return results

@@ -15,6 +15,7 @@ from outergrad.engine.result import Staleness, TrainingResult
 from outergrad.engine.training import train
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
+from outergrad.nnet.precision import check_device
 from outergrad.progress import Advance, Progress
 from outergrad.ps.partition import Selection, Span
 from outergrad.recipes.models import Bootstrapped
@@ -69,7 +70,12 @@ def run_sequence(
 
 
 def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
-    """What a criterion's stage trains: the CE model of a run, on all that could be aligned."""
+    """What a criterion's stage trains: the CE model of a run, on all that could be aligned.
+
+    Raises:
+        InputError: the replicas' device is not there.
+    """
+    check_device(config.sequence.device)
     model = AcousticModel.load(run / "ce" / "model")
     last = ParameterLayout.of(model.module).last_layer
     table = to_table(config)

@@ -1,14 +1,17 @@
 """All settings of a run and its inputs: what a stage depends on is named here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from outergrad.bootstrap.config import BootstrapConfig
+from outergrad.config import build, merge, parse_overrides, read_toml
 from outergrad.corpus import CheckConfig
 from outergrad.criteria.config import Kind
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.engine.engines import EngineName
+from outergrad.engine.ray.config import RayConfig
 from outergrad.engine.simulated.config import SimulatedConfig
 from outergrad.errors import InputError
 from outergrad.features.frontend import FilterbankConfig, MfccConfig
@@ -18,6 +21,7 @@ from outergrad.gradient.ce import CeConfig
 from outergrad.gradient.outer import OuterConfig
 from outergrad.graph.units import GraphConfig
 from outergrad.nnet.dnn import DnnConfig
+from outergrad.nnet.precision import Device
 from outergrad.workers.config import AsyncConfig, GapConfig, ScheduleConfig
 
 
@@ -26,19 +30,19 @@ class Inputs:
     """Files and folders that a run starts from, absolute paths."""
 
     train: str
-    """Kaldi data directory of the training speech."""
+    """Training speech, in any layout that `read_corpus` knows."""
     test: str
-    """Kaldi data directory of the test speech."""
+    """Test speech, likewise."""
     lexicon: str
     """Pronunciations."""
     dev: str | None = None
-    """Kaldi data directory for tuning; None: training speakers are held out."""
+    """Speech for tuning, likewise; None: training speakers are held out."""
     lm: str | None = None
     """ARPA language model for the test; None: a trigram is estimated."""
     lm_text: str | None = None
     """Sentences that the trigram is estimated from, besides the training transcripts."""
     init: str | None = None
-    """Model directory whose hidden layers the DNN starts from."""
+    """Run, model directory or acoustic model whose hidden layers the DNN starts from."""
 
     @classmethod
     def of(cls, **paths: Path | None) -> Self:
@@ -121,6 +125,9 @@ class SequenceConfig:
 
     layers: Literal["all", "last"] = "all"
     """Layers that are trained (Fig. 7)."""
+    device: Device = "cpu"
+    """Where replicas compute; decoders and the evaluator stay on the processor. cuda: products of
+    bfloat16 operands, float32 parameters on the server."""
     outer: OuterConfig = field(default_factory=OuterConfig)
     """Sums, searches, and which frames count."""
     auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
@@ -176,6 +183,8 @@ class RunConfig:
     simulated: virtual time, the same bits every time. ray: actors on a cluster."""
     simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
     """Costs of work and messages in engine `simulated`."""
+    ray: RayConfig = field(default_factory=RayConfig)
+    """The cluster of engine ray."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
@@ -213,3 +222,20 @@ class RunConfig:
         """What the chosen engine is made with: its own section, if it has one."""
         section = getattr(self, self.engine, None)
         return () if section is None else (section,)
+
+
+def read_config(
+    path: Path | None, settings: Sequence[str] = (), seed: int | None = None
+) -> RunConfig:
+    """Defaults ← file ← `section.key=value` settings ← seed.
+
+    Raises:
+        InputError: a wrong key or value; says where.
+    """
+    table = read_toml(path) if path is not None else {}
+    # The file is checked alone first, so that an error names the right culprit.
+    build(RunConfig, table, str(path))
+    table = merge(table, parse_overrides(settings))
+    if seed is not None:
+        table["seed"] = seed
+    return build(RunConfig, table, "--set")

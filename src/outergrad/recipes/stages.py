@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.config import digest
+from outergrad.corpus.layouts.entries import AUDIO_SUFFIXES
 from outergrad.errors import InputError
 from outergrad.progress import Progress
 
@@ -147,14 +148,30 @@ def write_json(path: Path, value: Any) -> None:
 def fingerprint(path: Path) -> str:
     """What names the content of a file or folder: bytes of text files, size and time of others.
 
-    Folders count their own files only; recordings are named by `wav.scp`, and a recording that
-    is replaced under the same name with the same size and time goes unnoticed.
+    Of Kaldi data directories and model folders their own files count only; recordings are named
+    by `wav.scp`, and a recording that is replaced under the same name with the same size and time
+    goes unnoticed. Of other folders everything below counts.
     """
     hasher = hashlib.sha256()
-    files = (
-        sorted(child for child in path.iterdir() if child.is_file()) if path.is_dir() else [path]
-    )
-    for file in files:
-        hasher.update(file.name.encode())
-        hasher.update(file.read_bytes())
+    if path.is_file():
+        _take(hasher, path.name, path)
+    elif (path / "wav.scp").exists() or (path / "description.json").exists():
+        for child in sorted(path.iterdir()):
+            if child.is_file():
+                _take(hasher, child.name, child)
+    else:
+        for parent, folders, files in os.walk(path):
+            folders.sort()
+            for name in sorted(files):
+                file = Path(parent) / name
+                _take(hasher, file.relative_to(path).as_posix(), file)
     return hasher.hexdigest()[:12]
+
+
+def _take(hasher: "hashlib._Hash", name: str, file: Path) -> None:
+    hasher.update(name.encode("utf-8", "surrogateescape"))
+    if file.suffix.lower() in AUDIO_SUFFIXES:
+        status = file.stat()
+        hasher.update(f"{status.st_size} {status.st_mtime_ns}".encode())
+    else:
+        hasher.update(file.read_bytes())

@@ -21,7 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from outergrad.arrays import Float32Array, Int64Array
+from outergrad.engine.memory import serve_here
 from outergrad.ps.partition import Partition, Piece, Selection
+from outergrad.ps.server import ParameterServer, ServerState
+from outergrad.workers.config import AsyncConfig
 
 MAILBOXES = 2
 """Per replica: one push can be applied while the next one is written."""
@@ -79,6 +82,12 @@ class SharedMemory:
     def close(self) -> None:
         """Close the descriptor; the memory goes with the last array that views it."""
         os.close(self.file)
+
+    def serve(
+        self, state: ServerState, partition: Partition, config: AsyncConfig
+    ) -> ParameterServer:
+        """Shards in this process, which others can read."""
+        return serve_here(self.shards, state, partition, config)
 
     def begin(self, versions: Sequence[int]) -> None:
         """The server is about to update shards that are at `versions`."""

@@ -1,10 +1,5 @@
 """Engine `simulated`: every worker in virtual time; same seed, same bits; hundreds of replicas."""
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from outergrad.arrays import Float32Array
 from outergrad.engine.memory import ParameterMemory, PrivateMemory
 from outergrad.engine.session import Session
@@ -53,9 +48,8 @@ class SimulatedEngine:
         desks = Desks(world, session, self._config.network.latency)
         self.machines = network.machines
         try:
-            with one_core(), one_thread_each():
-                self._hire(session, world, network, desks, cores)
-                world.run()
+            self._hire(session, world, network, desks, cores)
+            world.run()
         finally:
             world.end()
             self._time = world.now
@@ -147,31 +141,3 @@ class FrozenClient:
         """Copy the frozen parameters; returns the version of each shard."""
         out[:] = self._session.memory.frozen
         return self._session.server.versions
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Keep all fibers on one core: only one runs at a time, and a baton travels faster there."""
-    allowed = os.sched_getaffinity(0) if sys.platform == "linux" else set()
-    if sys.platform == "linux":
-        # Threads inherit it; those that others have started stay where they are.
-        os.sched_setaffinity(0, {max(allowed)})
-    try:
-        yield
-    finally:
-        if sys.platform == "linux":
-            os.sched_setaffinity(0, allowed)
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Keep torch from starting helper threads for each of a thousand fibers."""
-    torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch is not None else 1
-    if torch is not None:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if torch is not None:
-            torch.set_num_threads(threads)

@@ -27,6 +27,10 @@ TURNOVERS = 5
 """How often each slot of a replica takes a new utterance in the simulation."""
 
 
+Busy = Literal["decoder", "replica", "shard", "core"]
+"""Who can be the bottleneck."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be trained, by whom."""
@@ -79,13 +83,13 @@ class Forecast:
     """The same in server updates."""
     shard_bytes_per_second: float
     """Sent and received by the busiest server machine."""
-    busy: dict[str, float] = field(default_factory=dict)
+    busy: dict[Busy, float] = field(default_factory=dict)
     """Share of their time in which decoders, replicas and the busiest shard work, 0 ... 1."""
 
     @property
-    def bottleneck(self) -> Literal["decoder", "replica", "shard", "core"]:
+    def bottleneck(self) -> Busy:
         """Who is busiest."""
-        return max(self.busy, key=lambda name: self.busy[name])  # type: ignore[arg-type]
+        return max(self.busy, key=lambda name: self.busy[name])
 
     @property
     def advice(self) -> str:
@@ -147,7 +151,7 @@ def _read(
     decoding = len(taken) * costs.decode.fixed + decoded * costs.decode.mean_frame
     stepping = steps * costs.step.fixed + frames * costs.step.mean_frame
     busiest = max(engine.machines, key=lambda machine: machine.busy + machine.bytes * 1e-18)
-    busy = {
+    busy: dict[Busy, float] = {
         "decoder": decoding / length / (config.replicas * config.decoders),
         "replica": stepping / length / config.replicas,
         "shard": busiest.busy / last,

@@ -182,8 +182,8 @@ class Network:
         So what a request does to the shards is done now, and only the time has to pass.
         """
         cost = self._cost
+        request.serve([shard for part in machines for shard in part.shards])
         for part in machines:
-            request.serve(part.shards)
             link = 0.0 if cost.shared_memory else self._seconds(part.bytes)
             seconds = cost.serve + link + part.bytes * request.per_byte
             machine = part.machine

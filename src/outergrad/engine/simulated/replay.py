@@ -5,20 +5,20 @@ and what it pulls are the versions that the trace says it had. So a run whose or
 processes and their luck can be repeated, looked into, and checked bit for bit.
 """
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
-
-import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.engine.memory import ParameterMemory, PrivateMemory
 from outergrad.engine.session import Session
 from outergrad.engine.simulated.config import SimulatedConfig
 from outergrad.engine.simulated.cores import Cores
-from outergrad.engine.simulated.engine import FrozenClient, one_core, one_thread_each
+from outergrad.engine.simulated.engine import FrozenClient
 from outergrad.engine.simulated.sources import Shared, TimedEvaluation, TimedInner, TimedOuter
 from outergrad.engine.simulated.world import DECODER, EVALUATOR, REPLICA, Fiber, World
 from outergrad.errors import InputError, RunError
@@ -120,7 +120,7 @@ class ReplayEngine:
             return
         stage = _Stage(session, self._turns, self._next, self._tell)
         try:
-            with one_core(), one_thread_each():
+            with _one_thread():
                 stage.run()
         finally:
             stage.world.end()
@@ -259,9 +259,14 @@ class _History:
 
     def grow(self) -> None:
         """Keep what the shards hold now, if anybody will want it."""
-        for key in enumerate(self._server.versions):
-            if self._wanted[key] and key not in self._kept:
-                self._kept[key] = np.array(self._server.shards[key[0]].values)
+        keys = enumerate(self._server.versions)
+        new = [key for key in keys if self._wanted[key] and key not in self._kept]
+        if not new:
+            return
+        values = self._server.values()
+        for key in new:
+            begin, end = self._bounds[key[0]], self._bounds[key[0] + 1]
+            self._kept[key] = values[begin:end].copy()
 
     def has(self, stamp: Stamp) -> bool:
         """Whether the shards have got as far as these versions."""
@@ -390,3 +395,17 @@ class _Taker:
 
     def __init__(self, take: Callable[[], Any]) -> None:
         self.take = take
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have torch compute with one thread, as in the workers: sums depend on their order."""
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch is not None else 1
+    if torch is not None:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(threads)

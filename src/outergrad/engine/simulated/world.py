@@ -1,15 +1,20 @@
-"""Virtual time: worker code in threads of its own, of which exactly one runs at a time.
+"""Virtual time: worker code in coroutines of its own, of which exactly one runs at a time.
 
-A worker keeps the baton until it sleeps or waits. It then looks for the next event in order of
-(time, priority, number) itself and hands the baton to whom that event wakes, so there is no
-scheduler thread, and no switch where a worker's own event is the next. What runs when depends on
-nothing but the events, never on the system's scheduler.
+A worker goes on until it sleeps or waits. It then looks for the next event in order of (time,
+priority, number) itself and switches to whom that event wakes, so there is no scheduler, and no
+switch where a worker's own event is the next. What runs when depends on nothing but the events.
+
+Fibers are greenlets: all in one thread, for which the roles need not be written differently than
+for engines where they block. Threads that hand over a lock would do the same, but on a busy
+machine each of the millions of hand-overs waits for the system's scheduler.
 """
 
 import heapq
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+
+from greenlet import getcurrent, greenlet
 
 from outergrad.errors import RunError
 
@@ -23,28 +28,14 @@ class Ended(BaseException):
 
 
 class Fiber:
-    """A worker: a thread that waits for its lock whenever it does not have the baton."""
+    """A worker's coroutine."""
 
-    __slots__ = ("baton", "priority", "thread", "world")
+    __slots__ = ("name", "priority", "thread")
 
-    def __init__(self, world: "World", name: str, priority: int, run: Callable[[], None]) -> None:
-        self.world = world
+    def __init__(self, name: str, priority: int, thread: greenlet) -> None:
+        self.name = name
         self.priority = priority
-        self.baton = threading.Lock()
-        self.baton.acquire()
-        self.thread = threading.Thread(target=self._life, args=(run,), name=name, daemon=True)
-
-    def _life(self, run: Callable[[], None]) -> None:
-        self.baton.acquire()
-        try:
-            if not self.world.ending:
-                run()
-        except Ended:
-            return
-        except BaseException as error:
-            self.world.fail(error)
-            return
-        self.world.leave()
+        self.thread = thread
 
 
 class World:
@@ -55,41 +46,55 @@ class World:
         """Virtual seconds."""
         self.events = 0
         """Events so far."""
-        self.ending = False
-        """Whether fibers are to end instead of going on."""
         self._heap: list[tuple[float, int, int, Any]] = []
         self._number = 0
         self._fibers: list[Fiber] = []
         self._running: Fiber | None = None
-        self._main = threading.Lock()
-        self._error: BaseException | None = None
+        self._stopped = False
+        self._newcomer: Fiber | None = None
+        self._home = getcurrent()
 
     # ---- before and after ----
 
     def spawn(self, name: str, priority: int, run: Callable[[], None]) -> Fiber:
         """A fiber that starts now; `name` is for debuggers."""
-        fiber = Fiber(self, name, priority, run)
+
+        def life() -> None:
+            try:
+                run()
+            except Ended:
+                return
+
+        fiber = Fiber(name, priority, greenlet(life, parent=self._home))
         self._fibers.append(fiber)
-        fiber.thread.start()
         self.wake(fiber)
         return fiber
 
     def run(self) -> None:
-        """Let time pass until `stop`; whatever a fiber raises is raised here."""
-        self._main.acquire()
-        self._pass_on(None)
-        self._main.acquire()  # until stop, fail, or nothing is left to happen
-        self._main.release()
-        if self._error is not None:
-            raise self._error
+        """Let time pass until `stop`; whatever a fiber raises is raised here.
+
+        Raises:
+            RunError: everybody waits for somebody else.
+        """
+        while not self._stopped:
+            if self._newcomer is not None:
+                newcomer, self._newcomer = self._newcomer, None
+                newcomer.thread.switch()
+                continue
+            if not self._heap:
+                raise RunError("all workers wait, but visits are open: please report this")
+            try:
+                # Comes back when a fiber has ended, and when nothing is left to happen.
+                self._pass_on(None)
+            except Ended:
+                return
 
     def end(self) -> None:
         """End all fibers, wherever they are."""
-        self.ending = True
         for fiber in self._fibers:
-            if fiber.thread.is_alive() and fiber.baton.locked():
-                fiber.baton.release()
-            fiber.thread.join()
+            # One that has never run lets the exception through.
+            with suppress(Ended):
+                fiber.thread.throw(Ended)
         self._fibers.clear()
         self._heap.clear()
 
@@ -97,17 +102,17 @@ class World:
 
     @property
     def fiber(self) -> Fiber:
-        """The fiber that has the baton."""
+        """The fiber that runs."""
         assert self._running is not None
         return self._running
 
     def at(self, time: float, priority: int, action: Callable[[], None]) -> None:
-        """Call `action` at `time`, in whatever thread has the baton then; it must not wait."""
+        """Call `action` at `time`, in whatever fiber looks for events then; it must not wait."""
         self._number += 1
         heapq.heappush(self._heap, (time, priority, self._number, action))
 
     def wake(self, fiber: Fiber, time: float | None = None) -> None:
-        """Give a waiting fiber the baton at `time`, by default as soon as its turn comes."""
+        """Let a waiting fiber go on at `time`, by default as soon as its turn comes."""
         self._number += 1
         when = self.now if time is None else time
         heapq.heappush(self._heap, (when, fiber.priority, self._number, fiber))
@@ -117,7 +122,7 @@ class World:
         fiber = self.fiber
         time = max(time, self.now)
         heap = self._heap
-        if not self.ending and (not heap or (time, fiber.priority) < heap[0][:2]):
+        if not heap or (time, fiber.priority) < heap[0][:2]:
             self.now = time
             self.events += 1
             return
@@ -126,52 +131,31 @@ class World:
 
     def wait(self) -> None:
         """Wait until somebody wakes this fiber."""
-        fiber = self.fiber
-        if self.ending:
-            raise Ended
-        if self._pass_on(fiber):
-            return
-        fiber.baton.acquire()
-        if self.ending:
-            raise Ended
-
-    def leave(self) -> None:
-        """This fiber is done."""
-        if not self.ending:
-            self._pass_on(None)
+        self._pass_on(self.fiber)
 
     def stop(self) -> None:
-        """Give the baton back to the caller of `run`, who will end this fiber."""
-        self._running = None
-        self._main.release()
+        """Go back to the caller of `run`, who will end the fibers."""
+        self._stopped = True
         raise Ended
 
-    def fail(self, error: BaseException) -> None:
-        """End the run with an error."""
-        if self.ending:
-            return
-        self._error = error
-        self._running = None
-        self._main.release()
-
-    def _pass_on(self, fiber: Fiber | None) -> bool:
-        """Let events happen until one wakes somebody; whether that is `fiber` itself."""
+    def _pass_on(self, fiber: Fiber | None) -> None:
+        """Let events happen until one wakes somebody; switch there unless it is `fiber` itself."""
         heap = self._heap
-        try:
-            while heap:
-                self.now, _, _, item = heapq.heappop(heap)
-                self.events += 1
-                if type(item) is Fiber:
-                    self._running = item
-                    if item is fiber:
-                        return True
-                    item.baton.release()
-                    return False
+        while heap:
+            self.now, _, _, item = heapq.heappop(heap)
+            self.events += 1
+            if type(item) is not Fiber:
                 item()
-        except Ended:
-            return False  # an event stopped the run
-        except BaseException as error:
-            self.fail(error)
-            return False
-        self.fail(RunError("all workers wait, but visits are open: please report this"))
-        return False
+                continue
+            self._running = item
+            if item is fiber:
+                return
+            if fiber is not None and not item.thread:
+                # It has never run. It must begin in `run`, for it goes as deep as its beginner.
+                self._newcomer = item
+                self._home.switch()
+            else:
+                item.thread.switch()
+            return
+        if fiber is not None:
+            self._home.switch()  # nothing is left to happen; `run` says so

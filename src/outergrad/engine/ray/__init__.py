@@ -1,0 +1,1 @@
+"""Engine `ray`: shards and workers are actors on a Ray cluster; the coordinator is the caller."""

@@ -1,0 +1,1 @@
+"""The network in formats of other programs: ONNX, Kaldi."""

@@ -1,0 +1,33 @@
+"""Running text becomes words of the lexicon; what is not found stays as it was."""
+
+import unicodedata
+from pathlib import Path
+
+from outergrad.corpus import Corpus, Kind, Lexicon, Pronunciation, Utterance
+from outergrad.corpus.respelling import respell
+
+LEXICON = Lexicon(
+    {
+        word: (Pronunciation(("A",)),)
+        for word in ("HELLO", "IT'S", "Polish", "polish", "ísland", ".com")
+    }
+)
+
+
+def respelled(text: str) -> tuple[str, list[Kind]]:
+    corpus = Corpus("c", (Utterance("u", "s", tuple(text.split()), Path("a.wav")),))
+    done, problems = respell(corpus, LEXICON)
+    return " ".join(done["u"].words), [problem.kind for problem in problems]
+
+
+def test_case_and_punctuation_are_taken_from_the_lexicon() -> None:
+    assert respelled("“Hello,” – it's Ísland!") == ("HELLO IT'S ísland", [Kind.RESPELLED])
+    assert respelled(unicodedata.normalize("NFD", "Ísland")) == ("ísland", [Kind.RESPELLED])
+
+
+def test_what_the_lexicon_has_is_left_alone() -> None:
+    assert respelled("HELLO polish Polish .com") == ("HELLO polish Polish .com", [])
+
+
+def test_what_is_unknown_or_ambiguous_stays_as_it_was() -> None:
+    assert respelled("POLISH unknown,") == ("POLISH unknown,", [])

@@ -1,0 +1,89 @@
+"""Forecasts against what can be worked out by hand where one thing alone takes time."""
+
+from dataclasses import replace
+
+import pytest
+
+from outergrad.engine.simulated.config import Cost, NetworkCost, SimulatedConfig
+from outergrad.engine.simulated.forecast import Job, forecast
+from outergrad.errors import InputError
+from outergrad.recipes.plan import REFERENCE, dnn_size, plan_job
+from outergrad.workers.config import AsyncConfig
+
+TRAINING = AsyncConfig(replicas=3, slots=8, queue=4, seed=1)
+FAST = Cost(frame=1e-6)
+JOB = Job(
+    hours=10.0,
+    parameters=10**6,
+    training=TRAINING,
+    costs=SimulatedConfig(decode=FAST, step=FAST),
+    utterance_seconds=2.0,
+    kept=0.5,
+)
+KEPT = 200 * 0.5
+"""Kept frames of a mean utterance."""
+
+
+def test_replicas_that_are_always_at_work():
+    costs = replace(JOB.costs, step=Cost(fixed=0.5))
+    result = forecast(replace(JOB, costs=costs))
+    # Half a second for a batch of eight frames; lengths are random, so by a tenth.
+    rate = 3 * 8 / 0.5 / KEPT
+    assert result.utterances_per_second == pytest.approx(rate, rel=0.1)
+    assert result.updates_per_second == pytest.approx(3 / 0.5, rel=0.05)
+    assert result.epoch_hours == pytest.approx(10 * 3600 / 2 / rate / 3600, rel=0.1)
+    assert result.bottleneck == "replica"
+    assert result.busy["replica"] == pytest.approx(1.0, abs=0.02)
+    # An utterance is used up a frame a step.
+    assert 0.3 * KEPT < result.outer_steps.median < 1.5 * KEPT
+    assert result.outer_updates.median == pytest.approx(3 * result.outer_steps.median, rel=0.1)
+    assert result.inner_seconds.median == pytest.approx(0.5, rel=0.01)
+
+
+def test_decoders_that_replicas_wait_for():
+    costs = replace(JOB.costs, decode=Cost(frame=0.05))
+    result = forecast(replace(JOB, costs=costs))
+    assert result.utterances_per_second == pytest.approx(3 / (200 * 0.05), rel=0.15)
+    assert result.bottleneck == "decoder"
+    assert "add decoders" in result.advice
+
+
+def test_a_parameter_server_that_everybody_waits_for():
+    network = NetworkCost(bandwidth=1e7, servers=1)
+    result = forecast(replace(JOB, costs=replace(JOB.costs, network=network)))
+    # A pull and a push of 4 MB for each update, one after the other.
+    assert result.updates_per_second == pytest.approx(1 / 0.8, rel=0.1)
+    assert result.bottleneck == "shard"
+    assert result.shard_bytes_per_second == pytest.approx(1e7, rel=0.1)
+
+
+def test_more_replicas_than_cores():
+    costs = replace(JOB.costs, step=Cost(fixed=0.5), cores=1)
+    result = forecast(replace(JOB, costs=costs))
+    assert result.updates_per_second == pytest.approx(1 / 0.5, rel=0.05)
+    assert result.busy["core"] == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("change", [{"hours": 0.0}, {"kept": 1.5}])
+def test_impossible_jobs_are_refused(change):
+    with pytest.raises(InputError, match=next(iter(change))):
+        replace(JOB, **change)
+
+
+def test_a_job_that_costs_nothing_cannot_be_planned():
+    with pytest.raises(InputError, match="nothing costs any time"):
+        forecast(replace(JOB, costs=SimulatedConfig()))
+
+
+def test_costs_are_scaled_to_the_network():
+    size = dnn_size(1040, 4, 1024, 2400)
+    assert size == 1041 * 1024 + 3 * 1025 * 1024 + 1025 * 2400
+    known = REFERENCE.costs(2 * REFERENCE.parameters)
+    search = REFERENCE.decode[0] - REFERENCE.forward
+    assert known.decode.measured == (pytest.approx(search + 2 * REFERENCE.forward),)
+    assert known.step.frame == pytest.approx(2 * REFERENCE.step / REFERENCE.slots)
+    settings = {"hours": 1.0, "parameters": size, "replicas": 2, "decoders": 1, "shards": 4}
+    settings |= {"slots": 8, "queue": 4, "utterance_seconds": 4.0, "kept": 0.5}
+    assert plan_job(REFERENCE, **settings, network=None).costs.cores >= 1
+    cluster = plan_job(REFERENCE, **settings, network=(1e-3, 1e9)).costs
+    assert (cluster.cores, cluster.network.shared_memory) == (0, False)
