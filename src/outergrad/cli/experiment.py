@@ -24,8 +24,8 @@ def experiment(
     out: Annotated[
         Path | None, typer.Option(help="Folder for all experiments on these data.")
     ] = None,
-    train: Annotated[Path | None, typer.Option(help="Kaldi data directory for training.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Kaldi data directory for the test.")] = None,
+    train: Annotated[Path | None, typer.Option(help="Training speech, as for `run`.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Test speech, as for `run`.")] = None,
     lexicon: Annotated[Path | None, typer.Option(help="WORD PHONE PHONE … a line.")] = None,
     data: Annotated[
         str | None, typer.Option(help="demo: generated Icelandic, transfer from English.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import soundfile
 
-from outergrad.corpus import read_kaldi_directory
+from outergrad.corpus.layouts import read_corpus
 from outergrad.experiments.cell import Cell
 from outergrad.recipes.settings import RunConfig
 from outergrad.report.formatting import duration
@@ -54,8 +54,8 @@ def rough_seconds(cells: Sequence[Cell], config: RunConfig, speech: float) -> fl
 
 
 def speech_seconds(folder: Path) -> float:
-    """Seconds of speech in a Kaldi data directory, from the headers of a few recordings."""
-    corpus, _ = read_kaldi_directory(folder, name="train")
+    """Seconds of training speech, from the headers of a few recordings."""
+    corpus, _, _ = read_corpus(folder, "train")
     looked = corpus.utterances[:: max(1, len(corpus) // LOOKED_AT)]
     lengths = []
     for utterance in looked:

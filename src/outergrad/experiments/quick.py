@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from outergrad.corpus import read_kaldi_directory, write_kaldi_directory
+from outergrad.corpus import write_kaldi_directory
+from outergrad.corpus.layouts import read_corpus
 from outergrad.progress import Progress
 from outergrad.randomness import rng
 from outergrad.recipes.settings import Inputs
@@ -38,7 +39,7 @@ NOTE = (
 
 def shortened(inputs: Inputs, out: Path, progress: Progress) -> Inputs:
     """The inputs with a random part of the training speech, written into ``quick`` in `out`."""
-    corpus, _ = read_kaldi_directory(Path(inputs.train), name="train")
+    corpus, _, _ = read_corpus(Path(inputs.train), "train")
     if len(corpus) <= UTTERANCES:
         return inputs
 
