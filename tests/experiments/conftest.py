@@ -20,6 +20,8 @@ from outergrad.workers.config import AsyncConfig, ScheduleConfig
 
 ENGINES = Path(__file__).parent.parent / "engines"
 sys.path.insert(0, str(ENGINES))
+SPOKEN = tuple(f"spoken-{k}" for k in range(60))
+"""Enough for fifty replicas."""
 UTTERANCES = tuple(f"test-{k}" for k in range(40))
 
 
@@ -67,7 +69,9 @@ class ToyBench:
         import toy_problem as toy
 
         last = config.sequence.layers == "last"
-        program = toy.program(trained=Selection.of(Span(0, 12)) if last else None)
+        program = toy.program(
+            utterances=SPOKEN, trained=Selection.of(Span(0, 12)) if last else None
+        )
         records = self.folder / f"{name}.jsonl"
         records.unlink(missing_ok=True)
         schedule = replace(config.sequence.training.schedule, evaluate_every=5, patience=1000)

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from outergrad.corpus import write_kaldi_directory
-from outergrad.corpus.layouts import read_corpus
+from outergrad.corpus import read_lexicon, write_kaldi_directory
 from outergrad.progress import Progress
 from outergrad.randomness import rng
+from outergrad.recipes.prepare import read_input
 from outergrad.recipes.settings import Inputs
 from outergrad.recipes.stages import RunDirectory, fingerprint
 
@@ -39,7 +39,8 @@ NOTE = (
 
 def shortened(inputs: Inputs, out: Path, progress: Progress) -> Inputs:
     """The inputs with a random part of the training speech, written into ``quick`` in `out`."""
-    corpus, _, _ = read_corpus(Path(inputs.train), "train")
+    lexicon, _ = read_lexicon(Path(inputs.lexicon))
+    corpus, _ = read_input(Path(inputs.train), "train", lexicon, progress)
     if len(corpus) <= UTTERANCES:
         return inputs
 
