@@ -48,7 +48,8 @@ def run(bench: Bench) -> Finding:
         ),
     )
     unit, seconds = longest_time(usable)
-    labels = {r.cell.seed: f"seed {r.cell.seed}" for r in usable}
+    several = len(usable) > 1
+    labels = {r.cell.seed: f"{LABEL}, seed {r.cell.seed}" if several else LABEL for r in usable}
     chart = Chart(
         "frame-vs-sequence",
         [

@@ -101,7 +101,7 @@ def experiment_page(report: ExperimentReport) -> str:
             "section",
             element("h2", "Command"),
             element("p", "Finished parts are kept: the same command goes on where it stopped."),
-            element("pre", report.command),
+            element("pre", report.command, class_="command"),
         ),
         element("footer", f"Made by outergrad {__version__}."),
     )
@@ -109,17 +109,15 @@ def experiment_page(report: ExperimentReport) -> str:
 
 
 def _verdict(report: ExperimentReport) -> Markup:
-    rows = [(s.claim, s.verdict, s.evidence) for s in report.statements]
-    return element(
-        "section",
-        element("h2", f"Verdict here: {report.verdict}"),
-        table(
-            ("Claim", "Verdict", "Found"),
-            [Group(rows)],
-            "Verdict on each part of the claim",
-            text_columns=(1, 2),
-        ),
-    )
+    parts = [
+        element(
+            "div",
+            element("p", element("b", statement.verdict), f": {statement.claim}"),
+            element("p", statement.evidence, class_="evidence"),
+        )
+        for statement in report.statements
+    ]
+    return element("section", element("h2", f"Verdict here: {report.verdict}"), *parts)
 
 
 def _figure(chart: Chart, report: ExperimentReport) -> Markup:
@@ -185,7 +183,7 @@ def index_page(entries: Sequence[IndexEntry], command: str) -> str:
                 text_columns=(1, 2, 3, 4),
             ),
         ),
-        element("section", element("h2", "Command"), element("pre", command)),
+        element("section", element("h2", "Command"), element("pre", command, class_="command")),
         element("footer", f"Made by outergrad {__version__}."),
     )
     return document(title, body)
