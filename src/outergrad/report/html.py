@@ -114,13 +114,18 @@ def table(
     )
 
 
-def csv_link(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
-    """A link that downloads a figure's data as CSV, held in the link itself."""
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV with a head."""
     buffer = StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(head)
     writer.writerows([_csv_cell(value) for value in row] for row in rows)
-    data = base64.b64encode(buffer.getvalue().encode("utf-8")).decode("ascii")
+    return buffer.getvalue()
+
+
+def csv_link(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
+    """A link that downloads a figure's data as CSV, held in the link itself."""
+    data = base64.b64encode(csv_text(head, rows).encode("utf-8")).decode("ascii")
     return element(
         "a", "CSV", href=f"data:text/csv;charset=utf-8;base64,{data}", download=f"{name}.csv"
     )

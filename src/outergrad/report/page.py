@@ -67,6 +67,11 @@ def page(run: Run, date: str | None = None) -> str:
             "matched-pairs test on utterances (Gillick & Cox 1989).",
         ),
     )
+    return document(title, body)
+
+
+def document(title: str, body: Markup) -> str:
+    """A whole page: nothing in it is loaded from anywhere or executed."""
     head = element(
         "head",
         Markup('<meta charset="utf-8">'),

@@ -57,6 +57,8 @@ details{{margin-top:1rem}}
 summary{{cursor:pointer;color:var(--accent)}}
 pre{{margin:.8rem 0 0;padding:1rem;overflow-x:auto;border:1px solid var(--rule);border-radius:4px;
   font:.8125rem/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace}}
+pre.command{{white-space:pre-wrap;overflow-wrap:anywhere}}
+.evidence{{margin-top:.1rem;font-size:.9375rem;color:var(--muted)}}
 ul{{margin:.6rem 0 0;padding-left:1.1rem;color:var(--muted);font-size:.9375rem}}
 footer{{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--rule);
   font-size:.8125rem;color:var(--muted)}}

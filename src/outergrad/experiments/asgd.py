@@ -1,0 +1,248 @@
+"""One, ten and fifty replicas (PAPER section 6.2, Fig. 4)."""
+
+import math
+from collections.abc import Sequence
+
+from outergrad.experiments.cell import Bench, Cell, CellResult
+from outergrad.experiments.choices import asynchronous, often
+from outergrad.experiments.drawing import longest_time, mean_curves
+from outergrad.experiments.finding import Experiment, Finding, failures, of_label, pairs, statement
+from outergrad.experiments.verdicts import over_seeds
+from outergrad.report.experiment import Chart, Panel, Rows
+
+REPLICAS = (1, 10, 50)
+LOCAL = (1, 2)
+RATES = (0.5, 1.0, 2.0, 4.0)
+"""Learning rates that are tried, relative to the usual one."""
+SHARE = 0.9
+"""Of the single replica's gain: what others have to reach, too."""
+FALL = 0.1
+"""A rate is unstable when the criterion falls below its start by more than this part of it."""
+
+
+def replicas_of(bench: Bench) -> tuple[int, ...]:
+    """How many replicas are compared."""
+    return REPLICAS[:2] if bench.quick else REPLICAS
+
+
+def _rates(bench: Bench) -> list[float]:
+    usual = bench.config.sequence.training.schedule.rate
+    return [usual * factor for factor in (RATES[1:3] if bench.quick else RATES)]
+
+
+def label_of(replicas: int, engine: str = "simulated") -> str:
+    """What a curve is called."""
+    return f"{replicas} replica{'' if replicas == 1 else 's'}, {engine}"
+
+
+def search(bench: Bench, replicas: int) -> list[Cell]:
+    """An epoch at each rate with the first seed."""
+    return [
+        Cell(
+            f"{label_of(replicas)}, rate {rate:g}",
+            bench.seeds[0],
+            {
+                **asynchronous(bench, replicas),
+                "sequence.training.schedule.rate": rate,
+                "sequence.training.schedule.epochs": 1,
+                "sequence.training.schedule.patience": 100,
+            },
+        )
+        for rate in _rates(bench)
+    ]
+
+
+def stable(result: CellResult) -> bool:
+    """Whether the criterion never fell far below its start and the rate was never lowered."""
+    _, values = result.curve("criterion")
+    if not result.usable or len(values) < len(result.evaluations) or not values:
+        return False
+    rates = {evaluation["rate"] for evaluation in result.evaluations}
+    return len(rates) == 1 and min(values) >= values[0] - FALL * abs(values[0])
+
+
+def largest_stable(results: Sequence[CellResult], rates: Sequence[float]) -> float:
+    """The largest rate up to which all are stable; the smallest when not even that is."""
+    found = rates[0]
+    for result, rate in zip(results, rates, strict=True):
+        if not stable(result):
+            break
+        found = rate
+    return found
+
+
+def main_cells(bench: Bench, rates: dict[int, float]) -> list[Cell]:
+    """The trainings that are compared."""
+    cells = []
+    for seed in bench.seeds:
+        for count, rate in rates.items():
+            settings = {"sequence.training.schedule.rate": rate, **often(bench)}
+            cells.append(Cell(label_of(count), seed, {**asynchronous(bench, count), **settings}))
+        if not bench.quick:
+            cells += [
+                Cell(
+                    label_of(count, "local"),
+                    seed,
+                    {
+                        "engine": "local",
+                        "sequence.training.replicas": count,
+                        "sequence.training.schedule.rate": rates[1],
+                        **often(bench),
+                    },
+                )
+                for count in LOCAL
+            ]
+    return cells
+
+
+def plan(bench: Bench) -> list[Cell]:
+    """Search and trainings, the latter with the smallest rate in place of what will be found."""
+    counts = replicas_of(bench)
+    searched = [cell for count in counts for cell in search(bench, count)]
+    return [*searched, *main_cells(bench, dict.fromkeys(counts, _rates(bench)[0]))]
+
+
+def time_to(result: CellResult, target: float) -> float:
+    """Seconds until the criterion has reached `target`, interpolated; inf when it never does."""
+    times, values = result.curve("criterion")
+    before: tuple[float, float] | None = None
+    for time, value in zip(times, values, strict=True):
+        if value >= target:
+            if before is None or value == before[1]:
+                return time
+            share = (target - before[1]) / (value - before[1])
+            return before[0] + share * (time - before[0])
+        before = (time, value)
+    return math.inf
+
+
+def speed_up(one: CellResult, many: CellResult) -> float:
+    """How many times sooner `many` has reached `SHARE` of what `one` gains; 0 when it never has."""
+    _, values = one.curve("criterion")
+    target = values[0] + SHARE * one.gain
+    needed = time_to(many, target)
+    return time_to(one, target) / needed if needed > 0 else math.nan
+
+
+def run(bench: Bench) -> Finding:
+    """Find rates, train, compare."""
+    counts = replicas_of(bench)
+    searched = {count: bench.run(search(bench, count)) for count in counts}
+    rates = {count: largest_stable(searched[count], _rates(bench)) for count in counts}
+    results = bench.run(main_cells(bench, rates))
+    ups = {
+        count: [speed_up(one, many) for one, many in pairs(results, label_of(1), label_of(count))]
+        for count in counts[1:]
+    }
+    intervals = {
+        # Logarithms: twice as fast and half as fast are equally far from equal.
+        count: over_seeds([math.log2(up) if up > 0 else math.nan for up in values])
+        for count, values in ups.items()
+    }
+    statements = [
+        statement(
+            f"{count} replicas reach {100 * SHARE:.0f} % of the single replica's gain sooner",
+            interval,
+            "octaves sooner, in virtual time",
+            least=0.0,
+        )
+        for count, interval in intervals.items()
+    ]
+    statements += [
+        statement(
+            f"{count} replicas stay stable: their criterion never falls below its start",
+            over_seeds(
+                [
+                    min(r.curve("criterion")[1], default=math.nan) - r.curve("criterion")[1][0]
+                    for r in of_label(results, label_of(count))
+                    if r.evaluations
+                ]
+            ),
+            "per frame, lowest value minus start",
+            least=-1e-9,
+        )
+        for count in counts[1:]
+    ]
+    simulated = [r for r in results if r.cell.label in {label_of(c) for c in counts}]
+    unit, seconds = longest_time(simulated)
+    charts = [
+        _chart("asgd", simulated, [label_of(c) for c in counts], f"virtual time, {unit}", seconds)
+    ]
+    if not bench.quick:
+        local = [label_of(count, "local") for count in LOCAL]
+        real = [r for r in results if r.cell.label in local]
+        unit, seconds = longest_time(real)
+        charts.append(_chart("asgd-local", real, local, f"real time, {unit}", seconds))
+    rows = []
+    for count in counts:
+        of = of_label(results, label_of(count))
+        up = over_seeds(ups[count]).value if count in ups else 1.0
+        ages = [r.summary["staleness"] for r in of]
+        rows.append(
+            (
+                label_of(count),
+                f"{rates[count]:g}",
+                f"{up:.2f}",
+                f"{up / count:.2f}",
+                *(
+                    f"{over_seeds([age[side]['updates']['median'] for age in ages]).value:.3g}"
+                    for side in ("outer", "inner")
+                ),
+            )
+        )
+    return Finding(
+        statements,
+        charts,
+        [*(r for of in searched.values() for r in of), *results],
+        Rows(
+            "Rates",
+            ("Replicas", "Paper: largest stable rate", "Here"),
+            [(f"{c}", "0.002" if c == 1 else "0.001", f"{rates[c]:g}") for c in counts],
+        ),
+        (
+            Rows(
+                "Speed and staleness (medians), simulated",
+                ("Run", "Rate", "Speed-up", "Efficiency", "Outer age, updates", "Inner age"),
+                rows,
+            ),
+        ),
+        numbers={
+            "rates": {str(c): r for c, r in rates.items()},
+            "speed_up": {str(c): [u for u in v if math.isfinite(u)] for c, v in ups.items()},
+        },
+        notes=(
+            *failures(results),
+            "Rates are per frame here, gradients being summed over the batch and not multiplied "
+            "by the acoustic scale, so they do not compare with the paper's in size.",
+            "Virtual time counts measured costs of one core for each worker, and a 10 Gb/s "
+            "network with 0.2 ms latency.",
+            "At most 320 utterances are open at a time in all replicas together, so with 50 "
+            "replicas a batch has 6 frames; the paper's have 32.",
+        ),
+    )
+
+
+def _chart(
+    name: str, results: Sequence[CellResult], labels: Sequence[str], axis: str, seconds: float
+) -> Chart:
+    titles = {"criterion": "held-out criterion per frame", "wer": "held-out word error, %"}
+    return Chart(
+        name,
+        [
+            Panel(title, axis, mean_curves(results, labels, key, seconds))
+            for key, title in titles.items()
+        ],
+        "Criterion and word error (unigram LM) of held-out speech over time; each run with its "
+        "largest stable rate, divided by 10 on a plateau; mean and range over seeds.",
+    )
+
+
+EXPERIMENT = Experiment(
+    "asgd",
+    "Do more replicas converge faster?",
+    "Fig. 4",
+    "More replicas converge faster and stay stable: 1, 10, 50 replicas, rate 0.002 for one and "
+    "0.001 for several, divided by 10 when the curve flattens.",
+    plan,
+    run,
+)

@@ -1,0 +1,31 @@
+"""Settings that several experiments share."""
+
+from typing import Any
+
+from outergrad.config import to_table
+from outergrad.experiments.cell import Bench
+
+OPEN = 320
+"""Utterances open at a time in all replicas together. The paper's replicas have hundreds of
+utterances each; with half an hour of speech, slots must not hold most of it at once."""
+
+
+def asynchronous(bench: Bench, replicas: int) -> dict[str, Any]:
+    """`replicas` replicas in virtual time, with measured costs."""
+    slots = min(bench.config.sequence.training.slots, max(1, OPEN // replicas))
+    return {
+        "engine": "simulated",
+        "simulated": to_table(bench.costs()),
+        "sequence.training.replicas": replicas,
+        "sequence.training.slots": slots,
+    }
+
+
+def often(bench: Bench) -> dict[str, Any]:
+    """Evaluations often enough for a curve, and patience in proportion."""
+    if bench.quick:
+        return {}
+    return {
+        "sequence.training.schedule.evaluate_every": 300,
+        "sequence.training.schedule.patience": 6,
+    }

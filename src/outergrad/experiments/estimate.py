@@ -1,0 +1,94 @@
+"""How long cells will take: a rough number before the first one, a measured one afterwards."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import soundfile
+
+from outergrad.corpus.layouts import read_corpus
+from outergrad.experiments.cell import Cell
+from outergrad.recipes.settings import RunConfig
+from outergrad.report.formatting import duration
+
+# Seconds of one core per second of speech, measured on two cores of a machine of 2026 with the
+# default network and half an hour of English spelling; twice as fast or slow is to be expected.
+BASE = 0.08
+"""Features, GMM-HMMs, alignments, graphs."""
+CE_EPOCH = 0.008
+"""An epoch of frame training, a million and a half parameters."""
+SEQUENCE_EPOCH = 0.04
+"""An epoch of sequence training, held-out evaluations included."""
+TEST = 0.02
+"""Recognition of tuning and test set, per second of training speech."""
+LOOKED_AT = 100
+"""Recordings whose length is read."""
+USUAL = 1.6e6
+"""Parameters that the numbers above are for."""
+
+
+def rough_seconds(cells: Sequence[Cell], config: RunConfig, speech: float) -> float:
+    """Seconds for all cells and their base runs, before anything was measured.
+
+    Args:
+        cells: what is planned.
+        config: settings that all cells start from.
+        speech: seconds of training speech.
+    """
+    dnn = config.dnn
+    inputs = config.filterbank.num_bins * (config.context.left + 1 + config.context.right)
+    units = dnn.hidden_units
+    parameters = inputs * units + (dnn.hidden_layers - 1) * units**2 + 300 * units
+    size = 0.3 + 0.7 * parameters / USUAL
+    seeds = {cell.seed for cell in cells}
+    total = len(seeds) * (BASE + CE_EPOCH * config.ce.max_epochs * size)
+    for cell in cells:
+        own = cell.config(config)
+        if cell.stage == "ce":
+            total += CE_EPOCH * own.ce.max_epochs * size
+        else:
+            total += SEQUENCE_EPOCH * own.sequence.training.schedule.epochs * size
+        total += TEST if cell.test else 0.0
+    return total * speech
+
+
+def speech_seconds(folder: Path) -> float:
+    """Seconds of training speech, from the headers of a few recordings."""
+    corpus, _, _ = read_corpus(folder, "train")
+    looked = corpus.utterances[:: max(1, len(corpus) // LOOKED_AT)]
+    lengths = []
+    for utterance in looked:
+        end = utterance.end
+        try:
+            lengths.append(
+                (soundfile.info(utterance.audio).duration if end is None else end) - utterance.begin
+            )
+        except soundfile.LibsndfileError:
+            continue  # stage `prepare` will say what is wrong with it
+    return len(corpus) * sum(lengths) / len(lengths) if lengths else 0.0
+
+
+class Estimate:
+    """Remaining time of a list of cells from those that took time so far."""
+
+    def __init__(self, cells: Sequence[Cell], clock: Callable[[], float] = time.monotonic) -> None:
+        self._total = len(cells)
+        self._clock = clock
+        self._seconds: list[float] = []
+
+    @contextmanager
+    def timed(self, cell: Cell) -> Iterator[None]:
+        """Measure a cell; one that was done before takes no time and says nothing."""
+        begin = self._clock()
+        yield
+        seconds = self._clock() - begin
+        if seconds > 2.0:
+            self._seconds.append(seconds)
+
+    def left(self, done: int) -> str:
+        """Time for the rest in words; empty as long as nothing was measured."""
+        if not self._seconds or done >= self._total:
+            return ""
+        mean = sum(self._seconds) / len(self._seconds)
+        return f"about {duration(mean * (self._total - done))}"

@@ -1,0 +1,54 @@
+"""Smaller sizes for --quick: an experiment of moderate size within a quarter of an hour."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from outergrad.corpus import read_lexicon, write_kaldi_directory
+from outergrad.progress import Progress
+from outergrad.randomness import rng
+from outergrad.recipes.prepare import read_input
+from outergrad.recipes.settings import Inputs
+from outergrad.recipes.stages import RunDirectory, fingerprint
+
+UTTERANCES = 300
+"""Of the training set, at most."""
+
+QUICK: Mapping[str, Any] = {
+    "bootstrap": {
+        "monophone": {
+            "iterations": 25,
+            "realign": [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 21],
+            "growth_iterations": 18,
+        },
+        "triphone": {"iterations": 20, "realign": [6, 12], "growth_iterations": 14},
+    },
+    "dnn": {"hidden_units": 256},
+    "ce": {"max_epochs": 10},
+    "sequence": {"training": {"schedule": {"epochs": 2}}},
+    "decode": {"lm_weights": [6, 8, 10, 12, 14], "insertion_penalties": [-1.0, 0.0]},
+}
+"""Settings beneath those of the user."""
+
+NOTE = (
+    f"Made with --quick: at most {UTTERANCES} training utterances, a network of 4 × 256 units, "
+    "10 epochs of CE, 2 of sequence training, one seed, fewer settings. Take it as a rehearsal."
+)
+
+
+def shortened(inputs: Inputs, out: Path, progress: Progress) -> Inputs:
+    """The inputs with a random part of the training speech, written into ``quick`` in `out`."""
+    lexicon, _ = read_lexicon(Path(inputs.lexicon))
+    corpus, _ = read_input(Path(inputs.train), "train", lexicon, progress)
+    if len(corpus) <= UTTERANCES:
+        return inputs
+
+    def work(folder: Path) -> Mapping[str, Any]:
+        ids = [str(i) for i in rng(1, "quick").permutation(corpus.ids)[:UTTERANCES]]
+        write_kaldi_directory(corpus.select(ids, "train"), folder / "train")
+        return {"utterances": len(ids)}
+
+    directory = RunDirectory(out, progress)
+    directory.run("quick", {"train": fingerprint(Path(inputs.train)), "most": UTTERANCES}, work)
+    return replace(inputs, train=str(directory.folder("quick") / "train"))

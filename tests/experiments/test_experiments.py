@@ -1,0 +1,171 @@
+"""Every experiment from cells to page, on a toy problem in place of speech."""
+
+import csv
+import json
+import math
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from outergrad.errors import InputError, RunError
+from outergrad.experiments import asgd, fetch_interval, shuffling
+from outergrad.experiments.cell import Cell, CellResult, Plan, nested
+from outergrad.experiments.registry import EXPERIMENTS, chosen
+from outergrad.experiments.run import run_experiment, write_overview
+from outergrad.recipes.settings import RunConfig
+
+NAMES = tuple(EXPERIMENTS)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_ends_with_results_figure_and_page(toy_bench, tmp_path, name, quick):
+    toy_bench.quick = quick
+    command = f"outergrad experiment {name} --out x"
+    results = run_experiment(EXPERIMENTS[name], toy_bench, tmp_path, "toy <data>", command)
+    folder = tmp_path / name
+    assert json.loads((folder / "results.json").read_text()) == results
+    assert results["verdict"] in ("holds", "does not hold", "cannot tell")
+    assert results["statements"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "toy &lt;data&gt;" in page
+    assert "toy <data>" not in page
+    assert command in page
+    assert results["facts"]["Configuration"] in page
+    assert "http" not in page.replace("http-equiv", "")
+    figures = sorted(folder.glob("*.svg"))
+    assert figures
+    for figure in figures:
+        text = figure.with_suffix(".csv").read_text(encoding="utf-8")
+        rows = list(csv.DictReader(text.splitlines()))
+        assert len(rows) >= 2
+        assert all(math.isfinite(float(row["y"])) for row in rows)
+
+
+def test_what_is_planned_is_what_is_run(toy_bench):
+    for name in ("shuffling", "frame-vs-sequence", "control", "layers", "table1"):
+        toy_bench.ran.clear()
+        EXPERIMENTS[name].run(toy_bench)
+        planned = EXPERIMENTS[name].plan(Plan(toy_bench.config, toy_bench.seeds, False))
+        assert [c.digest(toy_bench.config) for c in toy_bench.ran] == [
+            c.digest(toy_bench.config) for c in planned
+        ]
+
+
+def test_experiments_share_equal_cells():
+    config = RunConfig()
+    bench = Plan(config, (1, 2), False)
+    whole = {c.digest(config) for c in EXPERIMENTS["layers"].plan(bench)}
+    assert {c.digest(config) for c in EXPERIMENTS["frame-vs-sequence"].plan(bench)} < whole
+
+
+def test_a_failed_cell_is_named_and_nobody_can_tell(toy_bench, tmp_path):
+    toy_bench.failing = "last layer"
+    results = run_experiment(EXPERIMENTS["layers"], toy_bench, tmp_path, "toy", "x")
+    assert results["verdict"] == "cannot tell"
+    assert [c["failed"] for c in results["cells"]].count("training diverged again") == 2
+    page = (tmp_path / "layers" / "report.html").read_text(encoding="utf-8")
+    assert "last layer, seed 1, has no result: training diverged again" in page
+
+
+def test_the_index_names_what_there_is(toy_bench, tmp_path):
+    for name in ("table1", "shuffling"):
+        run_experiment(EXPERIMENTS[name], toy_bench, tmp_path, "toy", "x")
+    text = write_overview(tmp_path, "outergrad experiment all").read_text(encoding="utf-8")
+    assert text.index("shuffling/report.html") < text.index("table1/report.html")
+    assert "layers/report.html" not in text
+
+
+def test_shuffling_is_judged_by_the_errors_made_up_for_it(toy_bench):
+    finding = shuffling.run(toy_bench)
+    # 50 % of errors without shuffling, 30 % with either: all three parts hold.
+    assert [s.verdict for s in finding.statements] == ["holds", "holds", "holds"]
+
+
+def result(times, values, rate=1e-3, seed=1):
+    evaluations = [
+        {"time": t, "criterion": v, "rate": rate, "epoch": t}
+        for t, v in zip(times, values, strict=True)
+    ]
+    return CellResult(Cell("x", seed), "0", evaluations=evaluations)
+
+
+def test_speed_up_is_the_ratio_of_times_to_a_common_criterion():
+    one = result([0, 10, 20], [-2.0, -1.5, -1.0])
+    many = result([0, 2, 4], [-2.0, -1.5, -1.0])
+    assert asgd.speed_up(one, many) == pytest.approx(5.0)
+    # 90 % of the gain is −1.1; `slow` never gets there.
+    assert asgd.time_to(one, -1.1) == pytest.approx(18.0)
+    slow = result([0, 50], [-2.0, -1.2])
+    assert asgd.speed_up(one, slow) == 0.0
+
+
+def test_the_largest_stable_rate_is_the_last_before_the_first_unstable_one():
+    good, bad = result([0, 1], [-1.0, -0.9]), result([0, 1], [-1.0, -1.2])
+    lowered = replace(
+        good, evaluations=[good.evaluations[0], {**good.evaluations[1], "rate": 1e-4}]
+    )
+    gone = result([0, 1], [-1.0, None])
+    rates = [1.0, 2.0, 4.0]
+    assert asgd.largest_stable([good, good, bad], rates) == 2.0
+    assert asgd.largest_stable([good, bad, good], rates) == 1.0
+    for unstable in (bad, lowered, gone, replace(good, failed="diverged")):
+        assert not asgd.stable(unstable)
+
+
+def test_the_largest_interval_without_loss():
+    gains = {0.25: 1.0, 0.5: 0.95, 1.0: 0.5, 2.0: 0.99}
+    assert fetch_interval.largest_without_loss(gains, 1.0) == 0.5
+    assert fetch_interval.largest_without_loss(gains, 2.0) == 0.0
+    assert fetch_interval.largest_without_loss({0.25: math.nan}, 1.0) == 0.0
+
+
+def test_a_cell_is_its_settings():
+    config = RunConfig()
+    assert nested({"a.b": 1, "a.c": 2, "d": 3}) == {"a": {"b": 1, "c": 2}, "d": 3}
+    last = Cell("last", 2, {"sequence.layers": "last"}).config(config)
+    assert (last.sequence.layers, last.seed, len(last.criteria)) == ("last", 2, 1)
+    assert Cell("ce", 1, stage="ce").config(config).criteria == ()
+    assert Cell("a", 1).digest(config) == Cell("b", 1).digest(config) != Cell("a", 2).digest(config)
+    with pytest.raises(InputError, match="unknown key"):
+        Cell("x", 1, {"sequence.lairs": "last"}).config(config)
+
+
+def test_a_plan_has_no_results():
+    with pytest.raises(RunError):
+        Plan(RunConfig(), (1,), True).run([])
+
+
+def test_unknown_experiments_are_refused_with_a_suggestion():
+    assert [e.name for e in chosen("all")] == list(NAMES)
+    with pytest.raises(InputError, match="did you mean layers"):
+        chosen("layrs")
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_browser_shows_the_page(toy_bench, tmp_path, width):
+    from matplotlib.image import imread
+
+    run_experiment(EXPERIMENTS["layers"], toy_bench, tmp_path, "toy", "outergrad experiment layers")
+    picture = tmp_path / "page.png"
+    page = (tmp_path / "layers" / "report.html").as_uri()
+    subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2400",
+         f"--screenshot={picture}", page],
+        check=True, capture_output=True, timeout=240,
+    )  # fmt: skip
+    pixels = imread(picture)[..., :3]
+    assert pixels.shape[:2] == (2400, width)
+    # Paper, ink, accent and rules: a blank page has one colour, a page of text only has no accent.
+    colours = np.unique((pixels * 15).round().reshape(-1, 3), axis=0)
+    assert len(colours) > 10
+    green = (pixels[..., 1] - pixels[..., 0] > 0.2).mean()
+    assert green > 1e-4
