@@ -4,9 +4,20 @@ One module per group of commands; importing it here puts its commands on the app
 Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 130 interrupted (state saved).
 """
 
-from outergrad.cli import data, inspect, look, plan, recipe, replay, use
+from outergrad.cli import data, experiment, inspect, look, plan, recipe, replay, use
 from outergrad.cli.app import app, main, sort_panels
 
 sort_panels()
 
-__all__ = ["app", "data", "inspect", "look", "main", "plan", "recipe", "replay", "use"]
+__all__ = [
+    "app",
+    "data",
+    "experiment",
+    "inspect",
+    "look",
+    "main",
+    "plan",
+    "recipe",
+    "replay",
+    "use",
+]
