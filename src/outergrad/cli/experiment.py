@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEMO = "demo"
 
 
-@app.command()
+@app.command(rich_help_panel="Look inside")
 def experiment(
     name: Annotated[str | None, typer.Argument(help="An experiment, or all.")] = None,
     out: Annotated[
