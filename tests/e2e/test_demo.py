@@ -15,6 +15,7 @@ from outergrad.corpus import read_kaldi_directory
 from outergrad.evaluation.wer import total_errors, utterance_errors
 from outergrad.recognizer.model import Model
 from outergrad.recognizer.transcription import Recognizer
+from outergrad.records import read_records
 
 pytestmark = [
     pytest.mark.e2e,
@@ -172,7 +173,7 @@ def test_another_criterion_joins_the_run(run: Path) -> None:
     assert list(results["sequence"]) == ["mmi", "smbr"]
     assert results["comparisons"]["smbr"]["trigram"]["systems"] == ["ce", "smbr"]
     assert results["test"]["smbr"]["trigram"]["wer"] < 60.0
-    records = [json.loads(line) for line in (run / "records" / "smbr.jsonl").open()]
+    records = list(read_records(run / "records" / "smbr.jsonl"))
     evaluations = [record for record in records if record["kind"] == "evaluation"]
     # Minus the expected share of frames in a wrong state.
     assert all(-1.0 < record["criterion"] < 0.0 for record in evaluations)

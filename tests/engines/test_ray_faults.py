@@ -32,7 +32,6 @@ EPOCHS = 2
 CONFIG = AsyncConfig(
     slots=4, queue=3, shards=2, schedule=ScheduleConfig(rate=0.05, epochs=EPOCHS, patience=1000)
 )
-VISITS = EPOCHS * len(toy.UTTERANCES)
 NODE = {"num_cpus": 4, "object_store_memory": 100_000_000, "include_dashboard": False}
 
 
@@ -72,11 +71,11 @@ def run(program, config=CONFIG, react=lambda event: None, **arguments):
     return train(program, config, "ray", listen, **arguments), notices
 
 
-def all_visits_are_accounted_for(result):
-    counts = result.visits
-    assert counts.completed + counts.failed == VISITS
-    assert counts.handed == VISITS + counts.lost
-    assert counts.reasons == {"no final state reached": EPOCHS}
+def all_visits_are_accounted_for(result, epochs=EPOCHS):
+    counts, visits = result.visits, epochs * len(toy.UTTERANCES)
+    assert counts.completed + counts.failed == visits
+    assert counts.handed == visits + counts.lost
+    assert counts.reasons == {"no final state reached": epochs}
     assert result.best.held_out.criterion > 0.85 * np.log(1 / toy.PDFS)
     assert result.evaluations[-1].request.updates == result.updates
 
@@ -137,6 +136,7 @@ def test_a_killed_shard_comes_back_as_of_the_last_snapshot(tmp_path, cluster, me
 
 def test_a_killed_node_is_survived(cluster):
     """Its workers and shards move to the nodes that are left."""
+    epochs = 12  # so many that the death is noticed while there is work to do
     doomed = cluster.add_node(**NODE, wait=True)
     config = AsyncConfig(
         replicas=2,
@@ -144,7 +144,7 @@ def test_a_killed_node_is_survived(cluster):
         slots=4,
         queue=3,
         shards=3,
-        schedule=ScheduleConfig(rate=0.05, epochs=EPOCHS, patience=1000),
+        schedule=ScheduleConfig(rate=0.05, epochs=epochs, patience=1000),
     )
 
     def unplug(event):
@@ -152,7 +152,7 @@ def test_a_killed_node_is_survived(cluster):
             cluster.remove_node(doomed, allow_graceful=False)
 
     result, notices = run(toy.program(), config, unplug)
-    all_visits_are_accounted_for(result)
+    all_visits_are_accounted_for(result, epochs)
     assert result.restarts >= 1
     assert any("died and is restarted" in text for text in notices)
 
