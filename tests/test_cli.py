@@ -1,5 +1,6 @@
 """The command line: help, exit codes, errors that name what was wrong; no traceback for users."""
 
+import json
 import os
 import subprocess
 import sys
@@ -79,3 +80,26 @@ def test_a_directory_that_cannot_be_written_is_wrong_use(tmp_path: Path) -> None
     done = outergrad("demo", "--out", tmp_path / "file" / "run")
     assert done.returncode == 2
     assert "cannot write here" in done.stderr
+
+
+def test_a_plan_is_made_from_costs_that_were_kept(tmp_path: Path) -> None:
+    costs = {
+        "parameters": 1000,
+        "slots": 4,
+        "decode": [1e-4],
+        "forward": 1e-5,
+        "step": 1e-3,
+        "copy": 1e9,
+        "update": 1e-9,
+        "utterance_seconds": 1.0,
+        "kept": 0.5,
+    }
+    (tmp_path / "costs.json").write_text(json.dumps(costs))
+    small = ("--replicas", "1", "--decoders", "1", "--slots", "4", "--units", "8")
+    done = outergrad("plan", "--costs", tmp_path / "costs.json", "--local", *small)
+    assert done.returncode == 0, done.stderr
+    assert "utterances per second" in done.stdout
+    (tmp_path / "costs.json").write_text("{}")
+    done = outergrad("plan", "--costs", tmp_path / "costs.json", *small)
+    assert done.returncode == 2
+    assert "costs.json: cannot read costs" in " ".join(done.stderr.split())

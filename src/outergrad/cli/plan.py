@@ -80,14 +80,14 @@ def plan(
 
 
 def _read(path: Path) -> "Calibration":
-    from outergrad.config import build
+    import msgspec
+
     from outergrad.recipes.calibration import Calibration
 
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(json.loads(path.read_text(encoding="utf-8")), Calibration)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read costs: {error}") from error
-    return build(Calibration, table, str(path))
 
 
 def _show(forecast: "Forecast", parameters: int) -> None:
