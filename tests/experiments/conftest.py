@@ -13,7 +13,7 @@ from outergrad.evaluation.wer import WordErrors
 from outergrad.experiments.cell import CellResult
 from outergrad.ps.partition import Selection, Span
 from outergrad.recipes.plan import REFERENCE
-from outergrad.recipes.sequence import _summary as summary_of
+from outergrad.recipes.sequence import summary_of
 from outergrad.recipes.settings import RunConfig
 from outergrad.records import RecordWriter, read_records
 from outergrad.workers.config import AsyncConfig, ScheduleConfig

@@ -8,6 +8,7 @@ import itertools
 import time
 
 from outergrad.arrays import Float32Array
+from outergrad.engine.frozen import FrozenClient
 from outergrad.engine.memory import ParameterMemory, PrivateMemory
 from outergrad.engine.session import Session
 from outergrad.errors import RunError
@@ -44,7 +45,7 @@ class SerialEngine:
         size = program.parameters.size
         client = _Client(session)
         source = program.evaluator.build()
-        evaluator = Evaluator(size, source, _FrozenClient(session), _EvaluatorDesk(session))
+        evaluator = Evaluator(size, source, FrozenClient(session), _EvaluatorDesk(session))
         replicas = []
         for index in range(config.replicas):
             decoders = []
@@ -96,20 +97,6 @@ class _Client:
 
     def push(self, gradient: Float32Array, note: PushNote) -> None:
         self._session.push(gradient, note)
-
-
-class _FrozenClient:
-    """The parameters frozen for the evaluator."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def versions(self) -> tuple[int, ...]:
-        return self._session.server.versions
-
-    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
-        out[:] = self._session.memory.frozen
-        return self._session.server.versions
 
 
 class _DecoderDesk:

@@ -66,7 +66,7 @@ def run_sequence(
     model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
-    return {**_summary(result), "gap": _gaps(records)}
+    return {**summary_of(result), "gap": _gaps(records)}
 
 
 def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
@@ -118,7 +118,8 @@ class TrainingListener:
                 self._progress.note(f"  {event.text}")
 
 
-def _summary(result: TrainingResult) -> dict[str, Any]:
+def summary_of(result: TrainingResult) -> dict[str, Any]:
+    """What is kept of a training in its stage's stamp; JSON-able."""
     frames = result.frames
     return {
         "updates": result.updates,

@@ -1,6 +1,7 @@
 """Engine `simulated`: every worker in virtual time; same seed, same bits; hundreds of replicas."""
 
 from outergrad.arrays import Float32Array
+from outergrad.engine.frozen import FrozenClient
 from outergrad.engine.memory import ParameterMemory, PrivateMemory
 from outergrad.engine.session import Session
 from outergrad.engine.simulated.config import SimulatedConfig
@@ -125,19 +126,3 @@ class _PushingClient(_Client):
             self._desks.pushed()
 
         self._network.push(gradient, note, applied)
-
-
-class FrozenClient:
-    """The parameters frozen for the evaluator."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def versions(self) -> tuple[int, ...]:
-        """Version of each shard now."""
-        return self._session.server.versions
-
-    def pull(self, out: Float32Array, parts: Selection | None = None) -> tuple[int, ...]:
-        """Copy the frozen parameters; returns the version of each shard."""
-        out[:] = self._session.memory.frozen
-        return self._session.server.versions

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from outergrad.arrays import Float32Array
+from outergrad.engine.frozen import FrozenClient
 from outergrad.engine.memory import ParameterMemory, PrivateMemory
 from outergrad.engine.session import Session
 from outergrad.engine.simulated.config import SimulatedConfig
 from outergrad.engine.simulated.cores import Cores
-from outergrad.engine.simulated.engine import FrozenClient
 from outergrad.engine.simulated.sources import Shared, TimedEvaluation, TimedInner, TimedOuter
 from outergrad.engine.simulated.world import DECODER, EVALUATOR, REPLICA, Fiber, World
 from outergrad.errors import InputError, RunError
