@@ -50,7 +50,7 @@ def test_every_experiment_ends_with_results_figure_and_page(
 
 
 def test_what_is_planned_is_what_is_run(toy_bench):
-    for name in ("shuffling", "frame-vs-sequence", "control", "layers", "table1"):
+    for name in ("shuffling", "frame-vs-sequence", "control", "layers", "table1", "criteria"):
         toy_bench.ran.clear()
         EXPERIMENTS[name].run(toy_bench)
         planned = EXPERIMENTS[name].plan(Plan(toy_bench.config, toy_bench.seeds, False))
@@ -95,6 +95,37 @@ def result(times, values, rate=1e-3, seed=1):
         for t, v in zip(times, values, strict=True)
     ]
     return CellResult(Cell("x", seed), "0", evaluations=evaluations)
+
+
+def test_criteria_are_counted_by_system_and_judged_pairwise(toy_bench):
+    finding = EXPERIMENTS["criteria"].run(toy_bench)
+    # Ten words in each of 40 utterances, two seeds: 3 or 4 errors with CE, 2 or 3 afterwards.
+    (table,) = finding.tables
+    rows = {(row[0], row[1]): row for row in table.rows}
+    assert len(rows) == len(table.rows) == 10
+    assert rows["unigram", "CE"][2:6] == ("35.00", "280", "0", "0")
+    assert rows["trigram", "sMBR"][2:6] == ("25.00", "200", "0", "0")
+    assert {s.verdict for s in finding.statements} == {"holds"}
+    better, *_, equal = finding.statements
+    assert "+10.00 points" in better.evidence
+    assert equal.claim.startswith("sMBR makes no more word errors than MMI")
+    assert "+0.00 points" in equal.evidence
+    assert len({cell.digest(toy_bench.config) for cell in toy_bench.ran}) == 8
+
+
+def test_old_outer_gradients_are_compared_at_equal_settings(toy_bench):
+    finding = EXPERIMENTS["auxiliary"].run(toy_bench)
+    settings = [cell.settings for cell in toy_bench.ran if cell.seed == 1]
+    own = ("sequence.auxiliary.kind", "sequence.training.fetch")
+    assert len({str({k: v for k, v in s.items() if k not in own}) for s in settings}) == 1
+    assert len({str([s[k] for k in own]) for s in settings}) == 3 * 4
+    (table,) = finding.tables
+    assert [row[0] for row in table.rows][:4] == [
+        f"tangential contact, {interval}" for interval in ("× 1", "× 10", "× 100", "never")
+    ]
+    # The toy problem knows tangential contact only, so nobody can be better.
+    assert {s.verdict for s in finding.statements} == {"cannot tell"}
+    assert all("+0.00 thousandths" in s.evidence for s in finding.statements)
 
 
 def test_speed_up_is_the_ratio_of_times_to_a_common_criterion():

@@ -34,9 +34,9 @@ class Cell:
     """Whether frame errors are counted by utterance."""
 
     def config(self, base: RunConfig) -> RunConfig:
-        """The resolved settings."""
+        """The resolved settings; of several criteria the first is trained."""
         table = merge(to_table(base), nested({**self.settings, "seed": self.seed}))
-        criteria = [] if self.stage == "ce" else list(to_table(base)["criteria"])[:1]
+        criteria = [] if self.stage == "ce" else list(table["criteria"])[:1]
         return build(RunConfig, {**table, "criteria": criteria}, "experiment")
 
     def digest(self, base: RunConfig) -> str:

@@ -8,6 +8,10 @@ from outergrad.experiments.cell import Bench
 OPEN = 320
 """Utterances open at a time in all replicas together. The paper's replicas have hundreds of
 utterances each; with half an hour of speech, slots must not hold most of it at once."""
+LMS = ("unigram", "trigram")
+"""Language models of the tables."""
+SAME_WER = 1.0
+"""Points of test word error that count as no difference; MMI is worth 2.1 in the paper."""
 
 
 def asynchronous(bench: Bench, replicas: int) -> dict[str, Any]:

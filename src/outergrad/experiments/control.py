@@ -1,7 +1,7 @@
 """The same training without the denominator (PAPER section 6.5)."""
 
 from outergrad.experiments.cell import Bench, Cell
-from outergrad.experiments.choices import often
+from outergrad.experiments.choices import SAME_WER, often
 from outergrad.experiments.drawing import longest_time, mean_curves
 from outergrad.experiments.finding import Experiment, Finding, failures, of_label, statement
 from outergrad.experiments.verdicts import error_reduction
@@ -11,8 +11,6 @@ VARIANTS = {
     "realigned often": {"sequence.training.fetch": {"kind": "utterance", "every": 0.0}},
     "aligned once": {"sequence.training.fetch": {"kind": "never", "every": 0.0}},
 }
-SAME = 1.0
-"""Points of word error that count as no change; the denominator is worth 2.1 in the paper."""
 
 
 def plan(bench: Bench) -> list[Cell]:
@@ -51,8 +49,8 @@ def run(bench: Bench) -> Finding:
             f"the numerator alone, {label}, does not change the test word error (trigram LM)",
             change,
             "points fewer errors than CE",
-            least=-SAME,
-            most=SAME,
+            least=-SAME_WER,
+            most=SAME_WER,
         )
         for label, change in found.items()
     ]

@@ -1,7 +1,7 @@
 """Training the last layer only, or all layers (PAPER section 6.6, Fig. 7)."""
 
 from outergrad.experiments.cell import Bench, Cell
-from outergrad.experiments.choices import often
+from outergrad.experiments.choices import SAME_WER, often
 from outergrad.experiments.drawing import longest_time, mean_curves, points
 from outergrad.experiments.finding import Experiment, Finding, failures, of_label, pairs, statement
 from outergrad.experiments.verdicts import error_reduction, over_seeds
@@ -10,8 +10,6 @@ from outergrad.report.experiment import Chart, Panel, Rows
 LABELS = {"last layer": "last", "all layers": "all"}
 PAPER_WER = 10.9
 """Test word error of both, %."""
-SAME = 1.0
-"""Points of word error that count as no difference; MMI itself is worth 2.1 in the paper."""
 
 
 def plan(bench: Bench) -> list[Cell]:
@@ -45,8 +43,8 @@ def run(bench: Bench) -> Finding:
             "both have the same test word error (trigram LM)",
             words,
             "points fewer errors with all layers",
-            least=-SAME,
-            most=SAME,
+            least=-SAME_WER,
+            most=SAME_WER,
         ),
     )
     unit, seconds = longest_time(results)

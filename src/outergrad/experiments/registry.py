@@ -7,7 +7,9 @@ from types import MappingProxyType
 from outergrad.errors import InputError
 from outergrad.experiments import (
     asgd,
+    auxiliary,
     control,
+    criteria,
     fetch_interval,
     frame_vs_sequence,
     layers,
@@ -29,10 +31,12 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             layers,
             table1,
             scale,
+            criteria,
+            auxiliary,
         )
     }
 )
-"""In the order of the paper."""
+"""In the order of the paper; then those that go beyond it."""
 
 ALL = "all"
 

@@ -1,6 +1,7 @@
 """CE against MMI on the test set (PAPER section 6.7, Table 1)."""
 
 from outergrad.experiments.cell import Bench, Cell
+from outergrad.experiments.choices import LMS
 from outergrad.experiments.drawing import points
 from outergrad.experiments.finding import Experiment, Finding, failures, statement
 from outergrad.experiments.verdicts import error_reduction, over_seeds
@@ -8,7 +9,6 @@ from outergrad.report.experiment import Chart, Panel, Rows
 
 PAPER_WER = {"Icelandic, 60 h": (13.0, 10.9), "English, 3,000 h": (11.7, 10.7)}
 """Test word error of CE and MMI, %, trigram LM."""
-LMS = ("unigram", "trigram")
 
 
 def plan(bench: Bench) -> list[Cell]:
