@@ -141,6 +141,17 @@ def made_up_records(generator: np.random.Generator) -> dict[str, list[dict[str, 
                 "inner_age_seconds": float(inner * 0.09 + generator.exponential(0.02)),
             }
         )
+    for gap in range(30):
+        mmi.append(
+            {
+                "time": 6.0 * gap,
+                "kind": "gap",
+                "utterance": f"spoken-{gap}",
+                "gap": (-1) ** gap * 1e-4 * (gap + 1),
+                "outer_age_updates": 10.0 * gap,
+            }
+        )
+    mmi.append({"time": 180.0, "kind": "gap", "utterance": "late", "gap": None})
     return {"ce": ce, "mmi": [{"stage": "mmi", **record} for record in mmi]}
 
 

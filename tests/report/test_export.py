@@ -15,6 +15,7 @@ def test_the_figures_are_svg_files_of_their_own(made_up_run, tmp_path):
         "mmi-evaluations.svg",
         "mmi-frame-error.svg",
         "staleness.svg",
+        "mmi-gaps.svg",
     ]
     for path in files:
         root = ElementTree.parse(path).getroot()

@@ -100,15 +100,15 @@ def test_the_page_shows(complete, shown):
 
 def test_a_complete_run_leaves_nothing_out(complete):
     assert "Not shown" not in complete.text
-    assert complete.tags.count("section") == 8
+    assert complete.tags.count("section") == 9
 
 
 def test_every_figure_says_what_made_it(complete):
     provenance = (
         "Engine local, seed 1, data made-up voice queries (test data), configuration 3f9a2b7c41d0."
     )
-    assert complete.tags.count("figure") == 7
-    assert complete.text.count(provenance) == 7
+    assert complete.tags.count("figure") == 8
+    assert complete.text.count(provenance) == 8
 
 
 def test_the_page_loads_and_runs_nothing(complete, made_up_run):
@@ -146,7 +146,15 @@ def test_the_data_of_the_figures_can_be_downloaded(complete):
     shares = [row for row in tables["staleness.csv"] if row["gradient"] == "outer"]
     total = sum(float(row["share_percent"]) for row in shares if row["unit"] == "updates")
     assert total == pytest.approx(100)
+    assert len(tables["mmi-gaps.csv"]) == 30, "what could not be measured is left out"
+    assert tables["mmi-gaps.csv"][1] == {"outer_age_updates": "10", "gap_per_frame": "-0.0002"}
     assert tables["frames.csv"][0] == {"frames": "kept", "count": "171220"}
+
+
+def test_gaps_are_summed_up_by_size(complete):
+    # 0.0001 to 0.003 with alternating signs, thirty of them.
+    row = re.search(r"mmi (\d+) (\S+) (\S+) (\S+) (\d+) ", complete.text.split("Median age")[1])
+    assert row.groups() == ("30", "0.00155", "0.00285", "0.003", "145")
 
 
 def test_the_same_run_gives_the_same_bytes(made_up_run):
@@ -158,7 +166,7 @@ def test_an_empty_run_directory_gives_a_page_that_says_so(make_run):
     parsed = Parsed(write_report(make_run()).read_text(encoding="utf-8"))
     assert "No test results yet" in parsed.text
     assert "Not shown" in parsed.text
-    assert parsed.tags.count("li") == 8, "one sentence for each section"
+    assert parsed.tags.count("li") == 9, "one sentence for each section"
     assert parsed.tags.count("svg") == 0
 
 

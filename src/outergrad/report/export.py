@@ -8,6 +8,7 @@ from outergrad.errors import RunError
 from outergrad.report import figures
 from outergrad.report.curves import age_summary, ages, ce_curves, sequence_curves
 from outergrad.report.findings import scores
+from outergrad.report.gaps import gap_figure, measured_gaps
 from outergrad.report.run import Run, load_run
 from outergrad.report.svg import standalone
 
@@ -58,3 +59,6 @@ def _drawn(run: Run, width: int) -> Iterator[tuple[str, str]]:
     recorded = ages(run)
     if recorded:
         yield "staleness", figures.ages_figure(recorded, age_summary(run, recorded), width)
+    for gaps in measured_gaps(run):
+        if gaps.values.any():
+            yield f"{gaps.stage}-gaps", gap_figure(gaps, width)

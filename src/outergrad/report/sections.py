@@ -1,6 +1,6 @@
 """The sections of the page. Each is markup, or a sentence on why there is nothing to show."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from outergrad.report import figures
@@ -26,7 +26,6 @@ from outergrad.report.formatting import (
     clean,
     count,
     counted,
-    described,
     duration,
     fixed,
     probability,
@@ -34,7 +33,9 @@ from outergrad.report.formatting import (
     signed,
     significant,
 )
+from outergrad.report.gaps import gap_parts
 from outergrad.report.html import Group, Markup, csv_link, element, join, table
+from outergrad.report.parts import caption, curve_csv, figure, section
 from outergrad.report.run import Run
 from outergrad.report.tables import COLUMNS, by_language_model, wer_rows
 
@@ -75,10 +76,10 @@ def word_error(run: Run) -> Markup | Missing:
             for s in scored
         ),
     )  # fmt: skip
-    return _section(
+    return section(
         "Word error on the test set",
         table(COLUMNS, groups, "Word error of each system on the test set"),
-        _figure(
+        figure(
             run,
             lambda width: figures.wer_figure(scored, width),
             "Word error on the test set; bars are 95 % bootstrap intervals over utterances. "
@@ -95,15 +96,15 @@ def frame_training(run: Run) -> Markup | Missing:
     if not curves:
         return Missing("CE training: no epoch has been recorded.")
     names = ("train_ce", "heldout_ce", "heldout_frame_error", "rate")
-    return _section(
+    return section(
         "Frame training (CE)",
         *(
-            _figure(
+            figure(
                 run,
                 lambda width, curve=curve: figures.ce_figure(curve, width),  # type: ignore[misc]
                 f"Stage {clean(curve.stage)}: cross-entropy per frame in training and on held-out "
                 "data. Dotted rules mark changes of the learning rate.",
-                _curve_csv(curve, "epoch", names),
+                curve_csv(curve, "epoch", names),
             )
             for curve in curves
         ),
@@ -117,13 +118,13 @@ def sequence_training(run: Run) -> Markup | Missing:
         return Missing("Sequence training: no evaluation has been recorded.")
     parts: list[Markup] = []
     for curve in curves:
-        csv = _curve_csv(curve, "seconds", ("updates", "criterion", "wer", "frame_error", "rate"))
+        csv = curve_csv(curve, "seconds", ("updates", "criterion", "wer", "frame_error", "rate"))
         stage = f"Stage {clean(curve.stage)}"
         if curve.has("wer"):
             parts.append(element("p", _course(curve)))
         if curve.has("criterion", "wer"):
             parts.append(
-                _figure(
+                figure(
                     run,
                     lambda width, curve=curve: figures.sequence_figure(curve, width),  # type: ignore[misc]
                     f"{stage}: criterion and word error on held-out data, decoded with the "
@@ -133,7 +134,7 @@ def sequence_training(run: Run) -> Markup | Missing:
             )
         if curve.has("frame_error"):
             parts.append(
-                _figure(
+                figure(
                     run,
                     lambda width, curve=curve: figures.sequence_figure(  # type: ignore[misc]
                         curve, width, ("frame_error",)
@@ -143,7 +144,7 @@ def sequence_training(run: Run) -> Markup | Missing:
                     csv,
                 )
             )
-    return _section("Sequence training", *parts)
+    return section("Sequence training", *parts)
 
 
 def staleness(run: Run) -> Markup | Missing:
@@ -159,7 +160,7 @@ def staleness(run: Run) -> Markup | Missing:
     parts = [table(head, [Group(rows)], "Age of the outer and the inner gradients")]
     if recorded:
         parts.append(
-            _figure(
+            figure(
                 run,
                 lambda width: figures.ages_figure(recorded, summary, width),
                 "Share of the pushes (%) by the age of their gradients. Solid rule: median; "
@@ -180,7 +181,7 @@ def staleness(run: Run) -> Markup | Missing:
                 ),
             )
         )
-    return _section(
+    return section(
         "Staleness",
         element(
             "p",
@@ -190,6 +191,14 @@ def staleness(run: Run) -> Markup | Missing:
         ),
         *parts,
     )
+
+
+def auxiliary(run: Run) -> Markup | Missing:
+    """How far the auxiliary function was from the criterion when its outer gradient was used."""
+    parts = gap_parts(run)
+    if not parts:
+        return Missing("Auxiliary function: no gap has been measured.")
+    return section("Auxiliary function", *parts)
 
 
 def frames(run: Run) -> Markup | Missing:
@@ -221,14 +230,14 @@ def frames(run: Run) -> Markup | Missing:
     ]
     label = ", ".join(f"{label} {shares[kind]:.1f} %" for kind, _, label, _ in kinds)
     data = csv_link("frames", ("frames", "count"), [(kind, frames) for kind, frames, _, _ in kinds])
-    return _section(
+    return section(
         "Frames",
         element("p", "What became of the frames of the outer gradients, over all visits."),
         element(
             "figure",
             element("div", *bar, class_="shares", role="img", aria_label=label),
             table(("", "Frames", "Share"), [Group(rows)], "Frames kept, cancelled, rejected"),
-            _caption(run, f"{count(counts.total)} frames.", data),
+            caption(run, f"{count(counts.total)} frames.", data),
         ),
     )
 
@@ -250,7 +259,7 @@ def utterances(run: Run) -> Markup | Missing:
                 ("Reason", "Visits", "Utterances"), [Group(rows)], "Failed visits by reason", (2,)
             )
         )
-    return _section("Utterances", *parts)
+    return section("Utterances", *parts)
 
 
 def stage_times(run: Run) -> Markup | Missing:
@@ -270,12 +279,12 @@ def stage_times(run: Run) -> Markup | Missing:
         for stage, spent in seconds.items()
     ]
     data = csv_link("time", ("stage", "seconds"), seconds.items())
-    return _section(
+    return section(
         "Time",
         element(
             "figure",
             table(("Stage", "Time", "Share", ""), [Group(rows)], "Time of each stage", (3,)),
-            _caption(run, f"Wall-clock time, {duration(total)} in all.", data),
+            caption(run, f"Wall-clock time, {duration(total)} in all.", data),
         ),
     )
 
@@ -284,7 +293,7 @@ def configuration(run: Run) -> Markup | Missing:
     """The resolved configuration, folded away."""
     if run.configuration is None:
         return Missing("Configuration: the run directory holds no config.toml.")
-    return _section(
+    return section(
         "Configuration",
         element(
             "details",
@@ -299,52 +308,13 @@ SECTIONS: tuple[Section, ...] = (
     frame_training,
     sequence_training,
     staleness,
+    auxiliary,
     frames,
     utterances,
     stage_times,
     configuration,
 )
 """The sections in the order of the page."""
-
-
-def _section(title: str, *parts: Markup) -> Markup:
-    return element("section", element("h2", title), *parts)
-
-
-def _figure(run: Run, paint: Callable[[int], str], caption: str, data: Markup) -> Markup:
-    return element(
-        "figure",
-        *(
-            element("div", Markup(paint(width)), class_=kind, role="img", aria_label=caption)
-            for width, kind in ((figures.WIDE, "wide-figure"), (figures.NARROW, "narrow"))
-        ),
-        _caption(run, caption, data),
-    )
-
-
-def _caption(run: Run, text: str, data: Markup) -> Markup:
-    download = element("span", f" {NBSP}", data, class_="download")
-    return element("figcaption", text, " ", provenance(run), download)
-
-
-def provenance(run: Run) -> str:
-    """Which engine, seed, data and configuration made a figure, as far as the run says."""
-    named = (("engine", "Engine"), ("seed", "seed"), ("data", "data"), ("digest", "configuration"))
-    known = [
-        f"{label} {described(run.results[key])}"
-        for key, label in named
-        if run.results.get(key) is not None
-    ]
-    return ", ".join(known) + "." if known else "Engine, seed, data and configuration not recorded."
-
-
-def _curve_csv(curve: Curve, axis: str, names: Sequence[str]) -> Markup:
-    columns = [curve.position, *(curve.values[name] for name in names)]
-    rows: Iterable[Sequence[object]] = (
-        [None if value != value else float(value) for value in row]
-        for row in zip(*columns, strict=True)
-    )
-    return csv_link(f"{clean(curve.stage)}-training", (axis, *names), rows)
 
 
 def _compared(pair: Comparison) -> str:
