@@ -97,6 +97,7 @@ def gap_figure(gaps: Gaps, width: int) -> str:
     def paint(canvas: Canvas) -> None:
         axes = canvas.panel(box, "size of the gap per frame")
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}")
         axes.plot(gaps.ages[shown], sizes[shown], "o", color=ACCENT, markersize=4, alpha=0.7)
         median = float(np.median(sizes))
         if median > 0:
