@@ -9,6 +9,7 @@ from outergrad.errors import InputError
 from outergrad.jit import kernel
 from outergrad.lattice import acyclic
 from outergrad.lattice.lattice import Lattice
+from outergrad.lattice.occupancies import grouped_by_frame
 from outergrad.lattice.word_lattice import WordLattice
 
 
@@ -273,21 +274,7 @@ def _sum_by_frame(
     num_pdfs: int,
 ) -> tuple[Int64Array, Int32Array, Float64Array, Float64Array]:
     """Both sums by frame and pdf; as the sums of `outergrad.lattice.occupancies`, but signed."""
-    first = np.zeros(num_frames + 1, dtype=np.int64)
-    for arc in range(occupancy.shape[0]):
-        for position in range(first_entry[arc + 1] - first_entry[arc]):
-            first[begin[arc] + position + 1] += 1
-    for frame in range(num_frames):
-        first[frame + 1] += first[frame]
-    place = first[:-1].copy()
-    arc_of = np.empty(pdf.shape[0], dtype=np.int64)
-    column = np.empty(pdf.shape[0], dtype=np.int32)
-    for arc in range(occupancy.shape[0]):
-        for position in range(first_entry[arc + 1] - first_entry[arc]):
-            frame = begin[arc] + position
-            column[place[frame]] = pdf[first_entry[arc] + position]
-            arc_of[place[frame]] = arc
-            place[frame] += 1
+    first, column, arc_of = grouped_by_frame(first_entry, begin, pdf, num_frames)
     masses = np.empty(pdf.shape[0])
     slopes = np.empty(pdf.shape[0])
     mass = np.zeros(num_pdfs)

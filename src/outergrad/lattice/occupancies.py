@@ -45,6 +45,44 @@ class Occupancies:
 
 
 @kernel
+def grouped_by_frame(
+    first_entry: Int64Array,
+    begin: Int32Array,
+    pdf: Int32Array,
+    num_frames: int,
+) -> tuple[Int64Array, Int32Array, Int64Array]:
+    """Alignment entries of all arcs, brought from the order of the arcs into that of the frames.
+
+    Args:
+        first_entry: int64 [arc + 1], where the entries of each arc begin.
+        begin: int32 [arc], frame of an arc's first entry.
+        pdf: int32 [entry].
+        num_frames: T.
+
+    Returns:
+        int64 [T + 1], where each frame begins in the other two; int32 [entry], pdf; int64 [entry],
+        the arc that the entry is of.
+    """
+    num_arcs = begin.shape[0]
+    first = np.zeros(num_frames + 1, dtype=np.int64)
+    for arc in range(num_arcs):
+        for position in range(first_entry[arc + 1] - first_entry[arc]):
+            first[begin[arc] + position + 1] += 1
+    for frame in range(num_frames):
+        first[frame + 1] += first[frame]
+    place = first[:-1].copy()
+    column = np.empty(pdf.shape[0], dtype=np.int32)
+    arc_of = np.empty(pdf.shape[0], dtype=np.int64)
+    for arc in range(num_arcs):
+        for position in range(first_entry[arc + 1] - first_entry[arc]):
+            frame = begin[arc] + position
+            column[place[frame]] = pdf[first_entry[arc] + position]
+            arc_of[place[frame]] = arc
+            place[frame] += 1
+    return first, column, arc_of
+
+
+@kernel
 def _sum_by_frame(
     value: Float64Array,
     first_entry: Int64Array,
@@ -53,22 +91,8 @@ def _sum_by_frame(
     num_frames: int,
     num_pdfs: int,
 ) -> tuple[Int64Array, Int32Array, Float64Array]:
-    size = pdf.shape[0]
-    first = np.zeros(num_frames + 1, dtype=np.int64)
-    for arc in range(value.shape[0]):
-        for position in range(first_entry[arc + 1] - first_entry[arc]):
-            first[begin[arc] + position + 1] += 1
-    for frame in range(num_frames):
-        first[frame + 1] += first[frame]
-    place = first[:-1].copy()
-    column = np.empty(size, dtype=np.int32)
-    amount = np.empty(size, dtype=np.float64)
-    for arc in range(value.shape[0]):
-        for position in range(first_entry[arc + 1] - first_entry[arc]):
-            frame = begin[arc] + position
-            column[place[frame]] = pdf[first_entry[arc] + position]
-            amount[place[frame]] = value[arc]
-            place[frame] += 1
+    first, column, arc_of = grouped_by_frame(first_entry, begin, pdf, num_frames)
+    amount = np.empty(pdf.shape[0], dtype=np.float64)
     # Merged entries are never more than the entries before them, so the arrays are reused.
     total = np.zeros(num_pdfs, dtype=np.float64)
     offsets = np.zeros(num_frames + 1, dtype=np.int64)
@@ -77,7 +101,7 @@ def _sum_by_frame(
         low = num_pdfs
         high = -1
         for entry in range(first[frame], first[frame + 1]):
-            total[column[entry]] += amount[entry]
+            total[column[entry]] += value[arc_of[entry]]
             low = min(low, column[entry])
             high = max(high, column[entry])
         for candidate in range(low, high + 1):
