@@ -20,6 +20,7 @@ from outergrad.ps.partition import Selection, Span
 from outergrad.recipes.listener import watched
 from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.prepare import Prepared
+from outergrad.recipes.recording import recording, records_of
 from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
 from outergrad.recipes.settings import RunConfig
 from outergrad.records import RecordWriter, read_records
@@ -44,12 +45,12 @@ def run_sequence(
     program = sequence_program(run, config, kind)
     training, scale = config.sequence.training, config.sequence.rate_scale.of(kind)
     schedule = replace(training.schedule, rate=training.schedule.rate * scale)
-    snapshots, records = folder / "snapshots", run / "records" / f"{kind.value}.jsonl"
-    if not snapshots.exists():
-        records.unlink(missing_ok=True)
+    snapshots = folder / "snapshots"
+    resumed = snapshots.exists()
+    if not resumed:
         (folder / TRACE).unlink(missing_ok=True)
     with (
-        RecordWriter(records, kind.value) as writer,
+        recording(run, kind.value, resumed=resumed, tensorboard=config.tensorboard) as records,
         RecordWriter(folder / TRACE, kind.value) as trace,
         watched(
             progress,
@@ -64,7 +65,7 @@ def run_sequence(
             replace(training, schedule=schedule, seed=config.seed),
             make_engine(config.engine, *config.engine_settings()),
             listener,
-            records=writer,
+            records=records,
             trace=trace,
             snapshots=snapshots,
             resume=True,
@@ -72,7 +73,7 @@ def run_sequence(
     model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
-    return {**summary_of(result), "gap": _gaps(records)}
+    return {**summary_of(result), "gap": _gaps(records_of(run, kind.value))}
 
 
 def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
