@@ -39,6 +39,9 @@ def test_the_coordinator_is_charged_for_utterances_what_pushes_do_not_explain() 
             time += seconds
             looks.append((kind, time))
     assert _hand_out(looks, 0.001 + PUSH_SECONDS) == pytest.approx(0.004, rel=0.05)
+    # Slots run empty: more and slower pushes, and nothing to hand out.
+    emptying = [("push", time + k) for k in range(1, 50)]
+    assert _hand_out(looks + emptying, 0.001 + PUSH_SECONDS) == pytest.approx(0.004, rel=0.05)
     assert _hand_out(looks, 1.0) == 0.0
 
 

@@ -55,7 +55,7 @@ Seed = Annotated[int | None, typer.Option(help="Seed of every random draw. [defa
 
 
 def with_shorthands(
-    settings: list[str] | None, ray_address: str | None, tensorboard: bool
+    settings: list[str] | None, ray_address: str | None, *, tensorboard: bool
 ) -> list[str]:
     """`--set` settings and what `--ray-address` and `--tensorboard` stand for."""
     all_settings = list(settings or [])

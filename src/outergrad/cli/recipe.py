@@ -65,7 +65,7 @@ def _from_data(last: str) -> Callable[..., None]:
         )
         if as_json and not dry_run:
             raise InputError("--json goes with --dry-run; a run writes results.json")
-        settings = with_shorthands(settings, ray_address, tensorboard)
+        settings = with_shorthands(settings, ray_address, tensorboard=tensorboard)
         if dry_run:
             _show_plan(out, inputs, config, settings, seed, last, as_json)
             return
@@ -148,7 +148,7 @@ def train(
     if criterion != "ce" and criterion not in kinds:
         raise InputError(f"--criterion {criterion}: choose ce, {', '.join(kinds)}")
     kind = None if criterion == "ce" else Kind(criterion)
-    given = with_shorthands(settings, ray_address, tensorboard)
+    given = with_shorthands(settings, ray_address, tensorboard=tensorboard)
     _resume(out, given, kind).through(criterion)
 
 

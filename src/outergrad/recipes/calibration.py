@@ -224,8 +224,12 @@ def _metered_training(training: AsyncConfig, slots: int, seed: int) -> AsyncConf
 
 
 def _hand_out(looks: Sequence[tuple[str, float]], push: float) -> float:
-    """Seconds of the coordinator's process for each outer gradient, those for pushes apart."""
-    counted = looks[int(WARM_UP * len(looks)) :]
+    """Seconds of the coordinator's process for each outer gradient, those for pushes apart.
+
+    What follows the last outer gradient does not count: pushes of slots that run empty.
+    """
+    last = max((k for k, (kind, _) in enumerate(looks) if kind == "outer"), default=-1)
+    counted = looks[int(WARM_UP * last) : last + 1]
     utterances = sum(kind == "outer" for kind, _ in counted)
     seconds = counted[-1][1] - counted[0][1] - (len(counted) - utterances) * push
     return max(0.0, seconds) / max(utterances, 1)
