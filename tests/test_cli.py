@@ -99,6 +99,9 @@ def test_a_plan_is_made_from_costs_that_were_kept(tmp_path: Path) -> None:
     done = outergrad("plan", "--costs", tmp_path / "costs.json", "--local", *small)
     assert done.returncode == 0, done.stderr
     assert "utterances per second" in done.stdout
+    # Costs kept by an older version say nothing of the job but its defaults.
+    assert "1 replicas with 1 decoders each" in done.stdout
+    assert "0.0 million parameters" in done.stdout
     (tmp_path / "costs.json").write_text("{}")
     done = outergrad("plan", "--costs", tmp_path / "costs.json", *small)
     assert done.returncode == 2

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,6 +24,12 @@ from rich.progress import (
 Advance = Callable[[int, int], None]
 """Called with (done, total) as the work goes on."""
 
+Show = Callable[[int, int, RenderableType], None]
+"""Called with (done, total, picture) as the work goes on."""
+
+REFRESH_SECONDS = 0.25
+"""A picture is drawn anew no sooner."""
+
 
 class Progress(Protocol):
     """What a stage may say to the person who waits for it."""
@@ -31,8 +38,15 @@ class Progress(Protocol):
         """A bar for one piece of work; call what it yields with (done, total)."""
         ...
 
+    def board(self, description: str, first: RenderableType) -> AbstractContextManager[Show]:
+        """A picture for one piece of work, first `first`; call what it yields with a new one.
+
+        Where there is no terminal, lines with `description`, done and total, as for a `task`.
+        """
+        ...
+
     def note(self, text: str) -> None:
-        """One line worth reading, kept above the bars."""
+        """One line worth reading, kept above bars and picture."""
         ...
 
     def show(self, item: RenderableType) -> None:
@@ -48,6 +62,11 @@ class Silent:
         """No bar."""
         yield lambda done, total: None
 
+    @contextmanager
+    def board(self, description: str, first: RenderableType) -> Iterator[Show]:
+        """No picture."""
+        yield lambda done, total, picture: None
+
     def note(self, text: str) -> None:
         """No line."""
 
@@ -56,7 +75,7 @@ class Silent:
 
 
 class Terminal:
-    """Rich progress bars on a terminal; without one, a line every `interval` seconds."""
+    """Bars and pictures on a terminal; without one, a line every `interval` seconds."""
 
     def __init__(
         self,
@@ -84,6 +103,26 @@ class Terminal:
         with RichProgress(*columns, console=self.console, transient=True) as bars:
             task = bars.add_task(description, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
+
+    @contextmanager
+    def board(self, description: str, first: RenderableType) -> Iterator[Show]:
+        """A picture below the notes that disappears when its work is done, however it ends."""
+        if not self.console.is_terminal:
+            advance = self._lines(description)
+            yield lambda done, total, picture: advance(done, total)
+            return
+        # Drawn by whoever calls, when there is something new: a thread would cost time for nothing.
+        with Live(first, console=self.console, auto_refresh=False, transient=True) as live:
+            live.refresh()
+            last = self._clock()
+
+            def show(done: int, total: int, picture: RenderableType) -> None:
+                nonlocal last
+                if self._clock() - last >= REFRESH_SECONDS:
+                    last = self._clock()
+                    live.update(picture, refresh=True)
+
+            yield show
 
     def _lines(self, description: str) -> Advance:
         last = self._clock()

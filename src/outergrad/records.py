@@ -10,9 +10,29 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from outergrad.errors import InputError, RunError
+
+
+class RecordSink(Protocol):
+    """Where records go."""
+
+    def write(self, kind: str, time: float, **fields: Any) -> None:
+        """Take a record; see `RecordWriter.write`."""
+        ...
+
+
+class Tee:
+    """Hands records on to several sinks."""
+
+    def __init__(self, *sinks: RecordSink) -> None:
+        self._sinks = sinks
+
+    def write(self, kind: str, time: float, **fields: Any) -> None:
+        """Hand a record to every sink, in their order."""
+        for sink in self._sinks:
+            sink.write(kind, time, **fields)
 
 
 class RecordWriter:

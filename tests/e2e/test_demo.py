@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,11 @@ from typing import Any
 import pytest
 
 from outergrad.corpus import read_kaldi_directory
+from outergrad.engine.simulated.forecast import forecast
 from outergrad.evaluation.wer import total_errors, utterance_errors
+from outergrad.recipes.calibration import calibrate
+from outergrad.recipes.plan import plan_job
+from outergrad.recipes.prepare import Prepared
 from outergrad.recognizer.model import Model
 from outergrad.recognizer.transcription import Recognizer
 from outergrad.records import read_records
@@ -178,6 +183,52 @@ def test_another_criterion_joins_the_run(run: Path) -> None:
     # Minus the expected share of frames in a wrong state.
     assert all(-1.0 < record["criterion"] < 0.0 for record in evaluations)
     assert any(record["kind"] == "gap" for record in records)
+
+
+def test_costs_measured_on_a_run_say_what_it_is_and_change_nothing(run: Path) -> None:
+    def files() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+
+    before = files()
+    known = calibrate(run, utterances=60)
+    assert files() == before
+    frames = Prepared(run / "prepare").filterbank("train").total_frames
+    # Unaligned utterances are not trained on, and a sample stands for all.
+    assert known.hours == pytest.approx(frames / 100 / 3600, rel=0.3)
+    assert known.slots == 32
+    assert 0.0 < known.kept <= 1.0
+    # A laptop's core: a frame takes some microseconds at least, and no second.
+    assert all(1e-6 < seconds < 1.0 for seconds in known.decode)
+    assert 1e-7 < known.forward < statistics.mean(known.decode)
+    for part in (known.step, known.hand_out, known.evaluate):
+        assert 1e-7 < part < 1.0
+    job = plan_job(known, parameters=known.parameters, network=None)
+    assert forecast(job).utterances_per_second > 0.0
+
+
+def test_curves_for_tensorboard_come_with_a_flag(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="needs the extra `tensorboard`")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    copy = shutil.copytree(run, tmp_path / "run")
+    program = "from outergrad.cli import main; main()"
+    words = ["train", "--criterion", "mmi", "--tensorboard", "--set"]
+    subprocess.run(
+        [sys.executable, "-c", program, *words, "ce.max_epochs=7", "--out", str(copy)],
+        capture_output=True,
+        check=True,
+        timeout=600,
+    )
+    for stage, tag in (("ce", "held_out/frame_error"), ("mmi", "held_out/wer")):
+        events = EventAccumulator(str(copy / "tensorboard" / stage))
+        events.Reload()
+        kind = "epoch" if stage == "ce" else "evaluation"
+        records = list(read_records(copy / "records" / f"{stage}.jsonl", kind))
+        name = "heldout_frame_error" if stage == "ce" else "wer"
+        values = [scalar.value for scalar in events.Scalars(tag)]
+        assert values == pytest.approx([record[name] for record in records])
+    pushes = list(read_records(copy / "records" / "mmi.jsonl", "push"))
+    assert events.Scalars("gradient/norm")[-1].step == pushes[-1]["updates"]
 
 
 def test_the_lstm_example_trains_on_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

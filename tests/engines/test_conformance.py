@@ -134,8 +134,33 @@ def test_statistics_come_about_once_a_second():
     assert len(reports) >= 5
     assert all(b.time - a.time >= 1 for a, b in itertools.pairwise(reports))
     assert all(report.updates_per_second > 0 for report in reports)
-    assert reports[-1].inner_age.updates == 0
-    assert reports[-1].visits <= EPOCHS * len(toy.UTTERANCES)
+    assert reports[-1].inner.updates.median == 0
+    last = reports[-1]
+    assert last.visits <= EPOCHS * len(toy.UTTERANCES)
+    assert last.queue == config.queue
+    assert last.frames_per_second > last.utterances_per_second > 0
+    # Multinomial regression climbs from log 1/4 a frame.
+    assert np.log(1 / 4) < last.criterion < 0
+    assert [(p.role, p.alive, p.wanted, p.restarts) for p in last.roster] == [
+        ("replica", 1, 1, 0),
+        ("decoder", 1, 1, 0),
+        ("evaluator", 1, 1, 0),
+        ("shard", 4, 4, 0),
+    ]
+
+
+def test_pushes_are_recorded_with_norms_and_update_counts():
+    kept = []
+
+    class Sink:
+        def write(self, kind, time, **fields):
+            if kind == "push":
+                kept.append(fields)
+
+    config = AsyncConfig(slots=4, clip_norm=1e-3, schedule=SCHEDULE)
+    train(toy.program(), config, "serial", records=Sink())
+    assert [push["updates"] for push in kept] == list(range(1, len(kept) + 1))
+    assert all(push["clipped"] and push["norm"] > 1e-3 for push in kept)
 
 
 def test_an_engine_is_found_by_its_name_or_refused():

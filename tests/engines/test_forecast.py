@@ -8,7 +8,7 @@ from outergrad.engine.simulated.config import Cost, NetworkCost, SimulatedConfig
 from outergrad.engine.simulated.forecast import Job, forecast
 from outergrad.errors import InputError
 from outergrad.recipes.plan import REFERENCE, dnn_size, plan_job
-from outergrad.workers.config import AsyncConfig
+from outergrad.workers.config import AsyncConfig, GapConfig
 
 TRAINING = AsyncConfig(replicas=3, slots=8, queue=4, seed=1)
 FAST = Cost(frame=1e-6)
@@ -82,8 +82,64 @@ def test_costs_are_scaled_to_the_network():
     search = REFERENCE.decode[0] - REFERENCE.forward
     assert known.decode.measured == (pytest.approx(search + 2 * REFERENCE.forward),)
     assert known.step.frame == pytest.approx(2 * REFERENCE.step / REFERENCE.slots)
-    settings = {"hours": 1.0, "parameters": size, "replicas": 2, "decoders": 1, "shards": 4}
-    settings |= {"slots": 8, "queue": 4, "utterance_seconds": 4.0, "kept": 0.5}
-    assert plan_job(REFERENCE, **settings, network=None).costs.cores >= 1
-    cluster = plan_job(REFERENCE, **settings, network=(1e-3, 1e9)).costs
-    assert (cluster.cores, cluster.network.shared_memory) == (0, False)
+    assert known.decode.fixed == REFERENCE.decode_between  # no load was measured
+    assert known.step.fixed == 2 * REFERENCE.step_between
+    # Held-out speech is searched, too: as many frames, with a DNN of twice the size.
+    frames = REFERENCE.held_out_seconds * 100
+    search = REFERENCE.evaluate - REFERENCE.forward
+    assert known.evaluate.fixed == pytest.approx(frames * (search + 2 * REFERENCE.forward))
+
+
+def test_a_plan_is_for_the_job_that_was_measured_but_for_what_is_said():
+    here = plan_job(REFERENCE, parameters=REFERENCE.parameters, network=None)
+    assert here.costs.cores >= 1
+    assert here.costs.network.shared_memory
+    assert (here.training.replicas, here.training.n_push, here.hours) == (50, 1, 60.0)
+    changes = {"replicas": 2, "decoders": 3, "n_push": 4, "n_fetch": 5, "hours": 1.0, "slots": 8}
+    changes["held_out_seconds"] = 0.0
+    there = plan_job(REFERENCE, parameters=10**6, network=(1e-3, 1e9), changes=changes)
+    training = there.training
+    assert (training.replicas, training.decoders, training.n_push, training.n_fetch) == (2, 3, 4, 5)
+    assert (there.costs.cores, there.costs.network.shared_memory) == (0, False)
+    assert there.costs.evaluate.fixed == 0
+    # Costs are of batches as they were measured, however many slots are wanted.
+    assert there.costs.step.frame == pytest.approx(REFERENCE.step / 32 / 7)
+
+
+def test_an_evaluator_takes_its_share_of_the_cores():
+    costs = replace(JOB.costs, step=Cost(fixed=0.5), cores=1)
+    alone = forecast(replace(JOB, costs=costs))
+    # An epoch of 18,000 utterances takes 112,500 s of the core without it.
+    whole = replace(costs, evaluate=Cost(fixed=alone.epoch_hours * 3600 / 4))
+    shared = forecast(replace(JOB, costs=whole))
+    ratio = shared.utterances_per_second / alone.utterances_per_second
+    assert ratio == pytest.approx(1 / 1.25, rel=0.05)
+    assert shared.evaluator == pytest.approx(0.2, abs=0.03)
+    # With cores of their own nobody minds.
+    apart = forecast(replace(JOB, costs=replace(whole, cores=0)))
+    free = forecast(replace(JOB, costs=replace(costs, cores=0)))
+    assert apart.utterances_per_second == pytest.approx(free.utterances_per_second, rel=1e-6)
+
+
+def test_a_coordinator_that_everybody_waits_for():
+    costs = replace(JOB.costs, hand_out=0.25)
+    result = forecast(replace(JOB, costs=costs))
+    assert result.utterances_per_second == pytest.approx(4.0, rel=0.1)
+    assert result.bottleneck == "coordinator"
+    assert result.busy["coordinator"] == pytest.approx(1.0, abs=0.05)
+
+
+def test_gaps_cost_searches_and_fewer_pushes_less_network():
+    costs = replace(JOB.costs, decode=Cost(frame=0.05))
+    training = replace(TRAINING, gap=GapConfig(every=4))
+    plain, measured = (
+        forecast(replace(JOB, costs=costs, training=t)) for t in (TRAINING, training)
+    )
+    # Two searches more for each four.
+    ratio = measured.utterances_per_second / plain.utterances_per_second
+    assert ratio == pytest.approx(1 / 1.5, rel=0.1)
+    network = NetworkCost(bandwidth=1e7, servers=1)
+    costs = replace(JOB.costs, network=network)
+    rare = forecast(replace(JOB, costs=costs, training=replace(TRAINING, n_push=4, n_fetch=4)))
+    often = forecast(replace(JOB, costs=costs))
+    assert rare.utterances_per_second > 3 * often.utterances_per_second

@@ -8,7 +8,7 @@ import pytest
 
 ray = pytest.importorskip("ray", reason="ray is not installed (extra `ray`)")
 
-from outergrad.cli.options import with_ray  # noqa: E402
+from outergrad.cli.options import with_shorthands  # noqa: E402
 from outergrad.config import build, parse_overrides  # noqa: E402
 from outergrad.engine.memory import PrivateMemory  # noqa: E402
 from outergrad.engine.ray.config import RayConfig  # noqa: E402
@@ -140,8 +140,10 @@ def test_an_address_without_a_cluster_is_named(monkeypatch):
 
 
 def test_the_address_on_the_command_line_chooses_engine_and_cluster():
-    settings = with_ray(["seed=3"], "10.0.0.1:6379")
+    settings = with_shorthands(["seed=3"], "10.0.0.1:6379", tensorboard=True)
     config = build(RunConfig, parse_overrides(settings), "--set")
     assert (config.engine, config.ray.address) == ("ray", "10.0.0.1:6379")
     assert config.seed == 3
-    assert build(RunConfig, parse_overrides(with_ray(None, None)), "--set") == RunConfig()
+    assert config.tensorboard
+    nothing = parse_overrides(with_shorthands(None, None, tensorboard=False))
+    assert build(RunConfig, nothing, "--set") == RunConfig()

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 from outergrad.engine.local import worker
-from outergrad.engine.local.protocol import Role
+from outergrad.engine.protocol import Role
 
 
 @dataclass

@@ -18,7 +18,7 @@ from outergrad.workers.messages import (
     Stamp,
 )
 from outergrad.workers.program import Batch, Factory
-from outergrad.workers.replica import Replica, clipped
+from outergrad.workers.replica import Replica, clipped, norm_of
 
 
 def outer(utterance, rows):
@@ -280,11 +280,25 @@ def test_after_the_first_pull_only_the_trained_part_is_fetched():
 
 def test_clipping_by_norm():
     vector = np.array([3.0, 4.0], np.float32)
-    assert clipped(vector, 0.0) is vector
-    assert clipped(vector, 5.0) is vector
-    assert clipped(vector, 1.0) == pytest.approx([0.6, 0.8])
+    norm = norm_of(vector)
+    assert norm == pytest.approx(5.0)
+    assert clipped(vector, norm, 5.0) is vector
+    assert clipped(vector, norm, 1.0) == pytest.approx([0.6, 0.8])
     bad = np.array([np.nan, 1.0], np.float32)
-    assert clipped(bad, 1.0) is bad
+    assert clipped(bad, norm_of(bad), 1.0) is bad
+
+
+def test_a_push_says_how_long_its_gradient_was():
+    def push_note(limit):
+        world = World(outcomes(1))
+        make = lambda batch: np.array([3.0, 4.0], np.float32)  # noqa: E731
+        replica(world, AsyncConfig(slots=1, clip_norm=limit), make).run()
+        ((gradient, note),) = world.pushes
+        return gradient, note.norm, note.clipped
+
+    assert push_note(0.0) == ([3.0, 4.0], None, False)
+    assert push_note(10.0) == ([3.0, 4.0], 5.0, False)
+    assert push_note(2.5) == ([1.5, 2.0], 5.0, True)
 
 
 def test_the_evaluator_measures_what_it_pulls():

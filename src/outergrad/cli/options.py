@@ -45,13 +45,25 @@ RayAddress = Annotated[
         help="Train on the Ray cluster at this address, host:port or auto; needs the extra ray."
     ),
 ]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard", help="Also write curves for TensorBoard; needs the extra tensorboard."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw. [default: 1]")]
 
 
-def with_ray(settings: list[str] | None, address: str | None) -> list[str]:
-    """`--set` settings and what `--ray-address` stands for."""
-    cluster = [] if address is None else ["engine=ray", f'ray.address="{address}"']
-    return [*(settings or []), *cluster]
+def with_shorthands(
+    settings: list[str] | None, ray_address: str | None, *, tensorboard: bool
+) -> list[str]:
+    """`--set` settings and what `--ray-address` and `--tensorboard` stand for."""
+    all_settings = list(settings or [])
+    if ray_address is not None:
+        all_settings += ["engine=ray", f'ray.address="{ray_address}"']
+    if tensorboard:
+        all_settings.append("tensorboard=true")
+    return all_settings
 
 
 def terminal() -> "Terminal":

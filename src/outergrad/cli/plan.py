@@ -11,7 +11,7 @@ from outergrad.cli.options import terminal
 from outergrad.errors import InputError
 
 if TYPE_CHECKING:
-    from outergrad.engine.simulated.forecast import Forecast
+    from outergrad.engine.simulated.forecast import Forecast, Job
     from outergrad.recipes.calibration import Calibration
 
 OPTION = typer.Option
@@ -25,25 +25,46 @@ def plan(
     costs: Annotated[
         Path | None, OPTION(help="Where costs are kept: written by --calibrate, read without.")
     ] = None,
-    hours: Annotated[float, OPTION(help="Hours of training speech.")] = 60.0,
-    layers: Annotated[int, OPTION(help="Hidden layers.")] = 4,
-    units: Annotated[int, OPTION(help="Units of a hidden layer.")] = 1024,
-    outputs: Annotated[int, OPTION(help="Outputs: tied states.")] = 2400,
-    inputs: Annotated[int, OPTION(help="Inputs: stacked features of a frame.")] = 1040,
-    replicas: Annotated[int, OPTION(help="Model replicas.")] = 50,
-    decoders: Annotated[int, OPTION(help="Decoders per replica.")] = 2,
-    shards: Annotated[int, OPTION(help="Shards of the parameter server.")] = 4,
-    slots: Annotated[int, OPTION(help="Frames of a batch, each of another utterance.")] = 32,
-    queue: Annotated[int, OPTION(help="Outer gradients on their way to a replica.")] = 8,
-    utterance: Annotated[float, OPTION(help="Mean length of an utterance, seconds.")] = 4.0,
-    kept: Annotated[float, OPTION(help="Share of frames that do not cancel, 0 … 1.")] = 0.4,
+    hours: Annotated[float | None, OPTION(help="Hours of training speech. [60]")] = None,
+    layers: Annotated[int | None, OPTION(help="Hidden layers. [4]")] = None,
+    units: Annotated[int | None, OPTION(help="Units of a hidden layer. [1024]")] = None,
+    outputs: Annotated[int | None, OPTION(help="Outputs: tied states. [2400]")] = None,
+    inputs: Annotated[int | None, OPTION(help="Inputs: stacked features. [1040]")] = None,
+    replicas: Annotated[int | None, OPTION(help="Model replicas. [50]")] = None,
+    decoders: Annotated[int | None, OPTION(help="Decoders per replica. [2]")] = None,
+    shards: Annotated[int | None, OPTION(help="Shards of the parameter server. [4]")] = None,
+    slots: Annotated[
+        int | None, OPTION(help="Frames of a batch, each of another utterance. [32]")
+    ] = None,
+    queue: Annotated[
+        int | None, OPTION(help="Outer gradients on their way to a replica. [8]")
+    ] = None,
+    n_push: Annotated[
+        int | None, OPTION("--n-push", help="Batches between pushes of a replica. [1]")
+    ] = None,
+    n_fetch: Annotated[
+        int | None, OPTION("--n-fetch", help="Batches between fetches of a replica. [1]")
+    ] = None,
+    utterance: Annotated[
+        float | None, OPTION(help="Mean length of an utterance, seconds. [4]")
+    ] = None,
+    kept: Annotated[
+        float | None, OPTION(help="Share of frames that do not cancel, 0 … 1. [0.4]")
+    ] = None,
+    held_out: Annotated[
+        float | None, OPTION(help="Minutes of speech evaluated after each epoch. [60]")
+    ] = None,
     latency: Annotated[float, OPTION(help="Seconds that a message takes one way.")] = 2e-4,
     bandwidth: Annotated[float, OPTION(help="Bytes per second of each machine's link.")] = 1.25e9,
     local: Annotated[
         bool, OPTION("--local", help="All workers on this machine, with its cores.")
     ] = False,
 ) -> None:
-    """Predict speed, staleness and bottleneck of a training job."""
+    """Predict speed, staleness and bottleneck of a training job.
+
+    What is not given is as in the run that costs were measured with; without costs, as in
+    brackets.
+    """
     from outergrad.config import to_table
     from outergrad.recipes.calibration import Calibration
     from outergrad.recipes.calibration import calibrate as measure
@@ -52,6 +73,7 @@ def plan(
     say = terminal()
     known: Calibration = REFERENCE
     if calibrate is not None:
+        say.note("training with meters, without changing the run; about half a minute")
         known = measure(calibrate)
         if costs is not None:
             costs.write_text(json.dumps(to_table(known), indent=1) + "\n", encoding="utf-8")
@@ -59,24 +81,34 @@ def plan(
         known = _read(costs)
     else:
         say.note("costs: estimates for one core of a laptop; --calibrate RUN measures this machine")
-    size = dnn_size(inputs, layers, units, outputs)
+    shape = (inputs, layers, units, outputs)
+    if known is not REFERENCE and shape == (None,) * 4:
+        size = known.parameters
+    else:
+        size = dnn_size(inputs or 1040, layers or 4, units or 1024, outputs or 2400)
+    wanted = {
+        "hours": hours,
+        "replicas": replicas,
+        "decoders": decoders,
+        "shards": shards,
+        "slots": slots,
+        "queue": queue,
+        "n_push": n_push,
+        "n_fetch": n_fetch,
+        "utterance_seconds": utterance,
+        "kept": kept,
+        "held_out_seconds": None if held_out is None else 60 * held_out,
+    }
     job = plan_job(
         known,
-        hours=hours,
         parameters=size,
-        replicas=replicas,
-        decoders=decoders,
-        shards=shards,
-        slots=slots,
-        queue=queue,
-        utterance_seconds=utterance,
-        kept=kept,
         network=None if local else (latency, bandwidth),
+        changes={name: value for name, value in wanted.items() if value is not None},
     )
     from outergrad.engine.simulated.forecast import forecast
 
-    say.note(f"simulating {replicas} replicas; fifty take about a minute")
-    _show(forecast(job), size)
+    say.note(f"simulating {job.training.replicas} replicas; fifty take about a minute")
+    _show(forecast(job), job)
 
 
 def _read(path: Path) -> "Calibration":
@@ -90,11 +122,18 @@ def _read(path: Path) -> "Calibration":
         raise InputError(f"{path}: cannot read costs: {error}") from error
 
 
-def _show(forecast: "Forecast", parameters: int) -> None:
+def _show(forecast: "Forecast", job: "Job") -> None:
+    training, size = job.training, job.parameters
+    busy = [*forecast.busy.items(), ("evaluator", forecast.evaluator)]
     rows = [
-        ("DNN", f"{parameters / 1e6:.1f} million parameters, {parameters * 4 / 1e6:.0f} MB"),
+        ("DNN", f"{size / 1e6:.1f} million parameters, {size * 4 / 1e6:.0f} MB"),
+        (
+            "job",
+            f"{job.hours:.3g} h of speech, {training.replicas} replicas with {training.decoders} "
+            f"decoders each, {training.shards} shards",
+        ),
         ("utterances per second", f"{forecast.utterances_per_second:.2f}"),
-        ("time per epoch", f"{forecast.epoch_hours:.2f} h"),
+        ("time per epoch", f"{forecast.epoch_hours:.3g} h"),
         ("updates per second", f"{forecast.updates_per_second:.1f}"),
         (
             "outer staleness, median (95 %)",
@@ -108,7 +147,7 @@ def _show(forecast: "Forecast", parameters: int) -> None:
             f"{forecast.inner_updates.median:.4g} updates",
         ),
         ("load of a shard's link", f"{forecast.shard_bytes_per_second / 1e6:.1f} MB/s"),
-        ("busy", ", ".join(f"{name} {share:.0%}" for name, share in forecast.busy.items())),
+        ("busy", ", ".join(f"{name} {share:.0%}" for name, share in busy)),
         ("bottleneck", f"{forecast.bottleneck}: {forecast.advice}"),
     ]
     width = max(len(name) for name, _ in rows)

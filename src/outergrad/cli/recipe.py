@@ -21,10 +21,11 @@ from outergrad.cli.options import (
     RayAddress,
     Seed,
     Set,
+    Tensorboard,
     Test,
     Train,
     terminal,
-    with_ray,
+    with_shorthands,
 )
 from outergrad.errors import InputError
 
@@ -52,6 +53,7 @@ def _from_data(last: str) -> Callable[..., None]:
         settings: Set = None,
         seed: Seed = None,
         ray_address: RayAddress = None,
+        tensorboard: Tensorboard = False,
         dry_run: DryRun = False,
         as_json: DryRunJson = False,
     ) -> None:
@@ -63,7 +65,7 @@ def _from_data(last: str) -> Callable[..., None]:
         )
         if as_json and not dry_run:
             raise InputError("--json goes with --dry-run; a run writes results.json")
-        settings = with_ray(settings, ray_address)
+        settings = with_shorthands(settings, ray_address, tensorboard=tensorboard)
         if dry_run:
             _show_plan(out, inputs, config, settings, seed, last, as_json)
             return
@@ -137,6 +139,7 @@ def train(
     ],
     settings: Set = None,
     ray_address: RayAddress = None,
+    tensorboard: Tensorboard = False,
 ) -> None:
     """Train the DNN: --criterion ce, then a sequence criterion, which the run then has."""
     from outergrad.criteria.config import Kind
@@ -145,7 +148,8 @@ def train(
     if criterion != "ce" and criterion not in kinds:
         raise InputError(f"--criterion {criterion}: choose ce, {', '.join(kinds)}")
     kind = None if criterion == "ce" else Kind(criterion)
-    _resume(out, with_ray(settings, ray_address), kind).through(criterion)
+    given = with_shorthands(settings, ray_address, tensorboard=tensorboard)
+    _resume(out, given, kind).through(criterion)
 
 
 @app.command(rich_help_panel=STAGES)

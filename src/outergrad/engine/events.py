@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from outergrad.workers.messages import Age, Evaluation
+from outergrad.engine.result import Staleness
+from outergrad.engine.roster import Presence
+from outergrad.workers.messages import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +28,24 @@ class Statistics:
     """Learning rate."""
     queues: tuple[int, ...]
     """Outer gradients waiting, by replica."""
+    queue: int
+    """As many may be waiting or in the making, for each replica."""
     updates_per_second: float
     """Since the last report."""
     utterances_per_second: float
     """Since the last report."""
-    outer_age: Age | None
-    """Mean over the pushes since the last report; None without any."""
-    inner_age: Age | None
-    """Mean over the pushes since the last report; None without any."""
+    frames_per_second: float
+    """Frames of speech, kept or not, that replicas took up since the last report."""
+    outer: Staleness | None
+    """Ages of outer gradients, over recent pushes; None before the first."""
+    inner: Staleness | None
+    """Ages of the replicas' parameters, over recent pushes; None before the first."""
+    criterion: float | None
+    """Criterion per frame of the utterances last used in training; None before the first."""
     best: float
     """Largest held-out criterion per frame so far; -inf before the first evaluation."""
-    restarts: int
-    """Workers restarted after they died."""
+    roster: tuple[Presence, ...]
+    """Who is at work, by role."""
 
 
 @dataclass(frozen=True, slots=True)

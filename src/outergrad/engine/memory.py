@@ -13,7 +13,7 @@ from outergrad.workers.config import AsyncConfig
 
 
 class Server(Protocol):
-    """The shards of a run, in this process or elsewhere; see `ParameterServer`."""
+    """The shards of a run, in this process (a `ParameterServer`) or elsewhere."""
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -26,11 +26,7 @@ class Server(Protocol):
         parts: Selection | None = None,
         shards: Collection[int] | None = None,
     ) -> tuple[int, ...]:
-        """Copy what `shards` hold of `parts` (defaults: all) to their places in `out` float32 [n].
-
-        Returns:
-            Version of each shard.
-        """
+        """See `ParameterServer.pull`."""
         ...
 
     def push(
@@ -41,19 +37,19 @@ class Server(Protocol):
         parts: Selection | None = None,
         shards: Collection[int] | None = None,
     ) -> tuple[PushOutcome, ...]:
-        """Hand each shard its part of an ascent direction; returns what they did with it."""
+        """See `ParameterServer.push`."""
         ...
 
     def values(self) -> Float32Array:
-        """A copy of all parameters, float32 [n]."""
+        """See `ParameterServer.values`."""
         ...
 
     def state(self) -> ServerState:
-        """A copy of everything that it takes to go on."""
+        """See `ParameterServer.state`."""
         ...
 
     def counts(self) -> ShardCounts:
-        """Counts summed over shards."""
+        """See `ParameterServer.counts`."""
         ...
 
 

@@ -1,6 +1,6 @@
 """What a training run gives back, and the totals it keeps on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,8 +40,9 @@ class Staleness:
     """In seconds."""
 
     @classmethod
-    def of(cls, ages: Sequence[Age]) -> "Staleness":
+    def of(cls, ages: Iterable[Age]) -> "Staleness":
         """Staleness of pushes of the given ages."""
+        ages = list(ages)
         return cls(
             Quantiles.of([age.updates for age in ages]), Quantiles.of([age.seconds for age in ages])
         )

@@ -4,24 +4,25 @@ An engine moves messages between its workers and the methods here, all called fr
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import FrameCounts
-from outergrad.engine.events import Evaluated, Listener, Notice, Statistics
+from outergrad.engine.events import Evaluated, Listener, Notice
 from outergrad.engine.interrupt import Interrupt
 from outergrad.engine.memory import ParameterMemory
+from outergrad.engine.meter import Meter
+from outergrad.engine.push import Push
 from outergrad.engine.result import Staleness, Totals, TrainingResult
+from outergrad.engine.roster import Roster
 from outergrad.engine.snapshots import Snapshot, SnapshotStore
 from outergrad.errors import InputError
 from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
 from outergrad.ps.server import ServerState
 from outergrad.ps.shard import PushOutcome
-from outergrad.records import RecordWriter
+from outergrad.records import RecordSink
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.coordinator import Coordinator
 from outergrad.workers.messages import (
@@ -54,8 +55,8 @@ class Session:
         clock: Clock,
         *,
         listener: Listener | None = None,
-        records: RecordWriter | None = None,
-        trace: RecordWriter | None = None,
+        records: RecordSink | None = None,
+        trace: RecordSink | None = None,
         store: SnapshotStore | None = None,
         interrupt: Interrupt | None = None,
         watch: Clock | None = None,
@@ -84,7 +85,9 @@ class Session:
         self._best_evaluation: Evaluation | None = None
         self._evaluations: list[Evaluation] = []
         self._last_snapshot = self._last_look = self._watch()
-        self._last_report = (self.now(), 0, 0, 0)
+        self.roster = Roster(config)
+        self._meter = Meter()
+        self._meter.begin(self.now(), self.coordinator)
         rule = config.rule.rule()
         self._serve(
             ServerState(
@@ -174,6 +177,7 @@ class Session:
         return answer
 
     def _record_outer(self, outcome: Outcome) -> None:
+        self._meter.used(outcome)
         now = self.now()
         age = outcome.stamp.age(self.server.versions, now)
         outer, counts = outcome.outer, outcome.outer.counts
@@ -198,7 +202,7 @@ class Session:
         push.apply()
         self.pushed(push)
 
-    def arriving(self, gradient: Float32Array, note: PushNote) -> "Push":
+    def arriving(self, gradient: Float32Array, note: PushNote) -> Push:
         """A push that the caller applies shard by shard and then gives to `pushed`."""
         return Push(self, gradient, note)
 
@@ -206,25 +210,28 @@ class Session:
         self, note: PushNote, results: Sequence[PushOutcome], versions: Sequence[int]
     ) -> None:
         """Shards that live elsewhere, at `versions` before, have had their parts of a push."""
-        push, now = Push(self, np.empty(0, np.float32), note), self.now()
-        push.outer, push.inner = note.outer.age(versions, now), note.inner.age(versions, now)
-        push.results += results
-        self.pushed(push)
+        now = self.now()
+        self._pushed(note, results, note.outer.age(versions, now), note.inner.age(versions, now))
 
-    def pushed(self, push: "Push") -> None:
+    def pushed(self, push: Push) -> None:
         """All shards have had their part of a push."""
-        note, results, now = push.note, push.results, self.now()
+        self._pushed(push.note, push.results, push.outer, push.inner)
+
+    def _pushed(
+        self, note: PushNote, results: Sequence[PushOutcome], outer: Age, inner: Age
+    ) -> None:
+        now = self.now()
         self._follow(
             "push",
             now,
             worker=note.replica,
             stamps=[_plain(stamp) for stamp in note.stamps],
         )
-        outer, inner = push.outer, push.inner
         applied = PushOutcome.APPLIED in results
         self.coordinator.pushed(note, applied=applied)
         self.totals.outer.append(outer)
         self.totals.inner.append(inner)
+        self._meter.pushed(outer, inner)
         refused = [result.value for result in results if result is not PushOutcome.APPLIED]
         if PushOutcome.REJECTED in results:
             self.notice(
@@ -239,6 +246,9 @@ class Session:
             outer_age_seconds=outer.seconds,
             inner_age_updates=inner.updates,
             inner_age_seconds=inner.seconds,
+            updates=self.coordinator.updates,
+            norm=note.norm,
+            clipped=note.clipped,
             **({"refused": refused} if refused else {}),
         )
         self._freeze_if_due()
@@ -295,6 +305,7 @@ class Session:
         """A worker died; what it had in hand is handed out again."""
         self._follow("lost", self.now(), role=role, worker=index)
         self.totals.restarts += 1
+        self.roster.restarted(role)
         again = ""
         if role == "decoder":
             assignment = self.coordinator.decoder_lost(index)
@@ -333,30 +344,10 @@ class Session:
         if watch - self._last_snapshot >= self.config.snapshot_seconds:
             self.save()
         if self._listener is not None and watch - self._last_look >= STATISTICS_SECONDS:
-            self._listener(self._statistics(self.now()))
+            self._listener(
+                self._meter.statistics(self.now(), self.coordinator, self.config, self.roster)
+            )
             self._last_look = self._watch()
-
-    def _statistics(self, now: float) -> Statistics:
-        time, updates, visits, pushes = self._last_report
-        coordinator, counts = self.coordinator, self.coordinator.visits.counts
-        done = counts.completed + counts.failed
-        self._last_report = (now, coordinator.updates, done, len(self.totals.outer))
-        return Statistics(
-            time=now,
-            updates=coordinator.updates,
-            epoch=coordinator.visits.epoch,
-            epochs=self.config.schedule.epochs,
-            visits=done,
-            failed=counts.failed,
-            rate=coordinator.schedule.rate,
-            queues=coordinator.queue_lengths(),
-            updates_per_second=_rate(coordinator.updates - updates, now - time),
-            utterances_per_second=_rate(done - visits, now - time),
-            outer_age=_mean_age(self.totals.outer[pushes:]),
-            inner_age=_mean_age(self.totals.inner[pushes:]),
-            best=coordinator.schedule.best,
-            restarts=self.totals.restarts,
-        )
 
     # ---- beginnings and ends ----
 
@@ -397,9 +388,7 @@ class Session:
         self._elapsed = run["time"] - self._clock()
         self._last_snapshot = self._last_look = self._watch()
         self._follow("resumed", self.now(), updates=self.coordinator.updates)
-        visits = self.coordinator.visits.counts
-        done = visits.completed + visits.failed
-        self._last_report = (self.now(), self.coordinator.updates, done, 0)
+        self._meter.begin(self.now(), self.coordinator)
         return True
 
     def recover(self) -> None:
@@ -441,51 +430,8 @@ class Session:
         )
 
 
-class Push:
-    """A gradient on its way to the shards."""
-
-    def __init__(self, session: Session, gradient: Float32Array, note: PushNote) -> None:
-        self.note = note
-        """What goes with it."""
-        self.outer = self.inner = Age(0.0, 0.0)
-        """Ages of what it was computed from, when it reached its first shard."""
-        self.results: list[PushOutcome] = []
-        """What shards did with it, so far."""
-        self._session = session
-        self._gradient = gradient
-
-    def apply(self, shards: Collection[int] | None = None) -> None:
-        """Hand `shards` (default: all) their parts."""
-        session, note = self._session, self.note
-        versions = session.server.versions
-        if not self.results:
-            now = session.now()
-            self.outer, self.inner = note.outer.age(versions, now), note.inner.age(versions, now)
-        session.memory.begin(versions)
-        self.results += session.server.push(
-            self._gradient,
-            [int(version) for version in note.inner.versions],
-            session.coordinator.schedule.rate,
-            session.program.trained,
-            shards,
-        )
-        session.memory.publish(session.server.versions)
-
-
-def _mean_age(ages: list[Age]) -> Age | None:
-    if not ages:
-        return None
-    return Age(
-        sum(age.updates for age in ages) / len(ages), sum(age.seconds for age in ages) / len(ages)
-    )
-
-
 def _plain(stamp: Stamp) -> list[Any]:
     return [list(stamp.versions), stamp.time]
-
-
-def _rate(count: int, seconds: float) -> float:
-    return count / seconds if seconds > 0 else 0.0
 
 
 def _evaluation(table: Mapping[str, Any]) -> Evaluation:

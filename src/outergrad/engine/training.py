@@ -12,7 +12,7 @@ from outergrad.engine.result import TrainingResult
 from outergrad.engine.session import Session
 from outergrad.engine.snapshots import SnapshotStore
 from outergrad.errors import InputError
-from outergrad.records import RecordWriter
+from outergrad.records import RecordSink
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.program import Program
 
@@ -23,8 +23,8 @@ def train(
     engine: EngineName | Engine = "local",
     listener: Listener | None = None,
     *,
-    records: RecordWriter | None = None,
-    trace: RecordWriter | None = None,
+    records: RecordSink | None = None,
+    trace: RecordSink | None = None,
     snapshots: Path | None = None,
     resume: bool = False,
     clock: Callable[[], float] | None = None,

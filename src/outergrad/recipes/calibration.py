@@ -1,34 +1,45 @@
 """What work costs on this machine, measured on the data and the model of a run."""
 
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import cycle, islice
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from statistics import median
-from typing import TypeVar
+from statistics import mean, median
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
-from outergrad.config import build, read_toml, to_table
+from outergrad.config import build, read_toml
+from outergrad.criteria.config import Kind
 from outergrad.engine.local.memory import MemoryPlan, SharedMemory
 from outergrad.engine.simulated.config import Cost, NetworkCost, SimulatedConfig
+from outergrad.engine.training import train
 from outergrad.errors import InputError
+from outergrad.features.store import FeatureStore
 from outergrad.nnet.acoustic import AcousticModel
-from outergrad.nnet.parameters import flatten
 from outergrad.ps.partition import Partition
 from outergrad.ps.rules import Sgd
 from outergrad.ps.server import ParameterServer
-from outergrad.recipes.models import Bootstrapped
+from outergrad.recipes.metering import WARM_UP, Work, metered
 from outergrad.recipes.prepare import Prepared
-from outergrad.recipes.roles import DecoderSource, ReplicaSource
+from outergrad.recipes.sequence import sequence_program
 from outergrad.recipes.settings import RunConfig
-from outergrad.workers.program import Batch
+from outergrad.records import RecordWriter, Tee
+from outergrad.workers.config import AsyncConfig, GapConfig, ScheduleConfig
 
 T = TypeVar("T")
 
-MESSAGE_SECONDS = 2e-4
-"""What a message through a pipe and its handling cost the server of engine `local`."""
+PUSH_SECONDS = 2e-4
+"""What the announcement of a push and its record cost the server of engine `local`."""
+LATENCY_SECONDS = 1e-4
+"""From one process to another through a pipe."""
+FRAMES_PER_SECOND = 100
+UTTERANCES = 300
+"""As many are trained on to measure; fewer are too short a time."""
+FORWARD_UTTERANCES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Calibration:
     forward: float
     """The DNN's part of it, per frame, in batches of utterances."""
     step: float
-    """Inner gradient of a batch of `slots` frames, loading of the parameters included."""
+    """Inner gradient of a batch of `slots` frames."""
     copy: float
     """Bytes per second that one process copies."""
     update: float
@@ -53,20 +64,60 @@ class Calibration:
     """Mean length of the utterances."""
     kept: float
     """Share of their frames that is kept."""
+    decode_load: float = 0.0
+    """Per utterance: a decoder's loading of the parameters."""
+    decode_between: float = 0.0
+    """Per utterance: what else a decoder does, its pull apart; most of it is messages."""
+    step_between: float = 0.0
+    """Per batch: what else a replica does, copies of parameters apart: loading, gathering rows,
+    the norm, messages."""
+    hand_out: float = 0.0
+    """Per utterance: messages, counts and records of the coordinator."""
+    evaluate: float = 0.0
+    """Per frame of held-out speech: an evaluation."""
+    held_out_seconds: float = 0.0
+    """Held-out speech."""
+    hours: float = 1.0
+    """Speech in the training set."""
+    replicas: int = 1
+    """Model replicas that the run's settings ask for; likewise the following."""
+    decoders: int = 1
+    """Per replica."""
+    shards: int = 4
+    """Of the parameter server."""
+    queue: int = 4
+    """Outer gradients on their way to a replica."""
+    n_push: int = 1
+    """Batches between pushes."""
+    n_fetch: int = 1
+    """Batches between a replica's fetches."""
+    gap_every: int = 50
+    """Utterances of a decoder between measurements of the gap; 0: none."""
 
-    def costs(self, parameters: int | None = None) -> SimulatedConfig:
+    def costs(
+        self, parameters: int | None = None, held_out_seconds: float | None = None
+    ) -> SimulatedConfig:
         """The same for a DNN of another size; the network is that of engine `local`.
 
-        The DNN's work grows with its parameters and its frames, the search's only with these.
+        The DNN's work grows with its parameters and its frames, and so does what a replica does
+        besides; the search's grows with frames only, and a message's with nothing.
         """
         size = (parameters or self.parameters) / self.parameters
+        speech = self.held_out_seconds if held_out_seconds is None else held_out_seconds
         search = (max(0.0, seconds - self.forward) for seconds in self.decode)
+        frame = max(0.0, self.evaluate - self.forward) + min(self.forward, self.evaluate) * size
         return SimulatedConfig(
-            decode=Cost(measured=tuple(s + self.forward * size for s in search)),
-            step=Cost(frame=self.step / self.slots * size),
+            decode=Cost(
+                fixed=self.decode_between + self.decode_load * size,
+                measured=tuple(s + self.forward * size for s in search),
+            ),
+            step=Cost(fixed=self.step_between * size, frame=self.step / self.slots * size),
+            evaluate=Cost(fixed=frame * speech * FRAMES_PER_SECOND),
+            hand_out=self.hand_out,
             network=NetworkCost(
+                latency=LATENCY_SECONDS,
                 bandwidth=self.copy,
-                serve=MESSAGE_SECONDS,
+                serve=PUSH_SECONDS,
                 update=self.update,
                 servers=1,
                 shared_memory=True,
@@ -74,8 +125,29 @@ class Calibration:
         )
 
 
-def calibrate(run: Path, utterances: int = 40, batches: int = 40) -> Calibration:
-    """Measure decoders, replicas and memory with the CE model of `run`, one thread each.
+class _OwnTime:
+    """A record sink that looks how much processor time this process has had."""
+
+    def __init__(self) -> None:
+        self._clock = time.process_time
+        self.looks: list[tuple[str, float]] = []
+        self.frames = self.kept = 0
+
+    def write(self, kind: str, time: float, **fields: Any) -> None:
+        """Look, at each outer gradient and each push."""
+        if kind in ("outer", "push"):
+            self.looks.append((kind, self._clock()))
+        if kind == "outer":
+            self.frames += fields["frames"]
+            self.kept += fields["kept"]
+
+
+def calibrate(run: Path, utterances: int = UTTERANCES) -> Calibration:
+    """Train on some utterances of `run` from its CE model, with engine `local`, and meter it.
+
+    The learning rate is 0, nothing of the run is changed. Work is measured where it is done, by
+    one decoder and one replica beside one another: alone on a machine, or with all its cores for
+    one product of matrices, it is another thing.
 
     Raises:
         InputError: no run there, or none with a CE model.
@@ -84,56 +156,98 @@ def calibrate(run: Path, utterances: int = 40, batches: int = 40) -> Calibration
     if not (run / "ce" / "model").exists():
         raise InputError(f"{run}: no CE model to calibrate with: `outergrad train --criterion ce`")
     config = build(RunConfig, read_toml(run / "config.toml"), "config.toml")
-    parameters = flatten(AcousticModel.load(run / "ce" / "model").module)
-    aligned = Bootstrapped(run / "bootstrap").alignments("train")
-    prepared = Prepared(run / "prepare")
-    ids = [u.id for u in prepared.corpus("train") if u.id in aligned]
-    step = max(1, len(ids) // (utterances + 1))
-    decoder = DecoderSource(str(run), to_table(config))
-    decoder.load(parameters)
-    decoder.compute(ids[0])  # compiles and opens what it needs
-    decode, outers = [], []
-    for utterance in islice(ids[1::step], utterances):
-        seconds, outer = _timed(lambda u=utterance: decoder.compute(u))  # type: ignore[misc]
-        decode.append(seconds / outer.num_frames)
-        outers.append(outer)
-    usable = [outer for outer in outers if len(outer.frames)]
-    if not usable:
-        raise InputError(f"{run}: no outer gradient of {len(outers)} utterances has kept frames")
-    slots = config.sequence.training.slots
-    replica = ReplicaSource(str(run), to_table(config))
-    rows = [
-        Batch.gather(
-            chosen := list(islice(cycle(usable), k, k + slots)),
-            [(k + j) % len(outer.frames) for j, outer in enumerate(chosen)],
+    training, kind = config.sequence.training, config.criteria[0] if config.criteria else Kind.MMI
+    program = sequence_program(run, config, kind)
+    chosen = program.utterances[:: max(1, len(program.utterances) // utterances)]
+    slots = min(training.slots, len(chosen))
+    own = _OwnTime()
+    with tempfile.TemporaryDirectory(prefix="outergrad-calibration-") as place:
+        folder = Path(place)
+        with RecordWriter(folder / "records.jsonl", "calibration") as records:
+            train(
+                metered(program, folder, chosen),
+                _metered_training(training, slots, config.seed),
+                "local",
+                records=Tee(records, own),
+            )
+        decoder, replica, evaluator = (
+            Work.read(folder, role) for role in ("decoder", "replica", "evaluator")
         )
-        for k in range(batches)
-    ]
-
-    def one_step(batch: Batch) -> None:
-        replica.load(parameters)
-        replica.gradient(batch)
-
-    one_step(rows[0])
-    model = AcousticModel.load(run / "ce" / "model")
-    features = prepared.filterbank("train")
-    forward = [
-        _timed(lambda u=outer.utterance: model.scores(features.stacked(u)))[0] / outer.num_frames  # type: ignore[misc]
-        for outer in outers
-    ]
-    copy, update = _memory(parameters.size, config.sequence.training.shards)
-    frames = sum(outer.num_frames for outer in outers)
+    if not own.kept:
+        raise InputError(f"{run}: no outer gradient of {len(chosen)} utterances has kept frames")
+    size = program.parameters.size
+    copy, update = _memory(size, training.shards)
+    features, tune = (Prepared(run / "prepare").filterbank(part) for part in ("train", "tune"))
+    pull = 4 * size / copy
+    full = [s for s, n in zip(replica.seconds, replica.frames, strict=True) if n == slots]
     return Calibration(
-        parameters=parameters.size,
+        parameters=size,
         slots=slots,
-        decode=tuple(decode),
-        forward=median(forward),
-        step=median(_timed(lambda b=batch: one_step(b))[0] for batch in rows),  # type: ignore[misc]
+        decode=tuple(s / n for s, n in zip(decoder.seconds, decoder.frames, strict=True) if n > 0),
+        forward=_forward(run, features, chosen),
+        step=median(full or replica.seconds),
         copy=copy,
         update=update,
-        utterance_seconds=frames / len(outers) / 100,
-        kept=sum(len(outer.frames) for outer in outers) / frames,
+        utterance_seconds=own.frames / len(chosen) / FRAMES_PER_SECOND,
+        kept=own.kept / own.frames,
+        decode_load=decoder.loading,
+        decode_between=max(0.0, decoder.between - pull),
+        # It pulls, and writes its gradient to where the server reads it.
+        step_between=max(0.0, replica.loading + replica.between - 2 * pull),
+        hand_out=_hand_out(own.looks, 4 * size * update + PUSH_SECONDS),
+        evaluate=mean(evaluator.seconds) / tune.total_frames,
+        held_out_seconds=tune.total_frames / FRAMES_PER_SECOND,
+        hours=own.frames / len(chosen) * len(program.utterances) / FRAMES_PER_SECOND / 3600,
+        replicas=training.replicas,
+        decoders=training.decoders,
+        shards=training.shards,
+        queue=training.queue,
+        n_push=training.n_push,
+        n_fetch=training.n_fetch,
+        gap_every=training.gap.every,
     )
+
+
+def _metered_training(training: AsyncConfig, slots: int, seed: int) -> AsyncConfig:
+    return replace(
+        training,
+        replicas=1,
+        decoders=1,
+        slots=slots,
+        n_push=1,
+        n_fetch=1,
+        schedule=ScheduleConfig(rate=0.0, epochs=1),
+        gap=GapConfig(),
+        warm_start=0,
+        seed=seed,
+    )
+
+
+def _hand_out(looks: Sequence[tuple[str, float]], push: float) -> float:
+    """Seconds of the coordinator's process for each outer gradient, those for pushes apart.
+
+    What follows the last outer gradient does not count: pushes of slots that run empty.
+    """
+    last = max((k for k, (kind, _) in enumerate(looks) if kind == "outer"), default=-1)
+    counted = looks[int(WARM_UP * last) : last + 1]
+    utterances = sum(kind == "outer" for kind, _ in counted)
+    seconds = counted[-1][1] - counted[0][1] - (len(counted) - utterances) * push
+    return max(0.0, seconds) / max(utterances, 1)
+
+
+def _forward(run: Path, features: FeatureStore, utterances: Sequence[str]) -> float:
+    """Median seconds per frame of the DNN alone, in one thread like a decoder."""
+    model, threads = AcousticModel.load(run / "ce" / "model"), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model.scores(features.stacked(utterances[0]))
+        return median(
+            _timed(lambda u=utterance: model.scores(features.stacked(u)))[0]  # type: ignore[misc]
+            / features.num_frames(utterance)
+            for utterance in islice(utterances, FORWARD_UTTERANCES)
+        )
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:

@@ -21,8 +21,8 @@ from outergrad.progress import Progress
 from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.package import acoustic_model_in
 from outergrad.recipes.prepare import Prepared
+from outergrad.recipes.recording import recording
 from outergrad.recipes.settings import Inputs, RunConfig
-from outergrad.records import RecordWriter
 
 
 def pdf_targets(alignments: Alignments, transitions: TransitionModel) -> dict[str, Int32Array]:
@@ -35,14 +35,24 @@ def pdf_targets(alignments: Alignments, transitions: TransitionModel) -> dict[st
 
 def run_ce(
     folder: Path,
-    records: Path,
+    run: Path,
     inputs: Inputs,
     prepared: Prepared,
     bootstrapped: Bootstrapped,
     config: RunConfig,
     progress: Progress,
 ) -> Mapping[str, Any]:
-    """Train from scratch, or from another model's hidden layers; write ``model``."""
+    """Train from scratch, or from another model's hidden layers; write ``model``.
+
+    Args:
+        folder: the stage's own folder.
+        run: the run directory, for records.
+        inputs: where the run starts from.
+        prepared: features.
+        bootstrapped: alignments.
+        config: all settings.
+        progress: bars and notes.
+    """
     hmm, _ = bootstrapped.gmm("tri")
     alignments = {part: bootstrapped.alignments(part) for part in ("train", "tune")}
     targets = {
@@ -63,18 +73,19 @@ def run_ce(
         module = transfer(start.module, network, config.seed)
         progress.note(f"  hidden layers from {inputs.init}")
     state = folder / "state"
-    if not state.exists():
-        records.unlink(missing_ok=True)  # of an earlier training; a resumed one appends
     clock = time.monotonic
     begin = clock()
-    with RecordWriter(records, "ce") as writer, progress.task("CE, frames of the epoch") as advance:
+    with (
+        recording(run, "ce", resumed=state.exists(), tensorboard=config.tensorboard) as records,
+        progress.task("CE, frames of the epoch") as advance,
+    ):
 
         def on_epoch(epoch: EpochRecord) -> None:
             progress.note(
                 f"  epoch {epoch.epoch}: held-out CE {epoch.heldout_ce:.3f}, "
                 f"frame error {epoch.heldout_frame_error:.1f} %, rate {epoch.rate:g}"
             )
-            writer.write("epoch", clock() - begin, **asdict(epoch))
+            records.write("epoch", clock() - begin, **asdict(epoch))
 
         result = train_ce(
             module,

@@ -13,7 +13,8 @@ from outergrad.errors import InputError
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import flatten
 from outergrad.progress import Progress
-from outergrad.recipes.sequence import TRACE, TrainingListener, sequence_program
+from outergrad.recipes.listener import watched
+from outergrad.recipes.sequence import TRACE, sequence_program
 from outergrad.recipes.settings import RunConfig
 from outergrad.records import RecordWriter
 
@@ -50,13 +51,19 @@ def replay(run: Path, progress: Progress) -> Replayed:
     records.unlink(missing_ok=True)
     with (
         RecordWriter(records, "mmi") as writer,
-        progress.task("replay, utterances visited") as advance,
+        watched(
+            progress,
+            "replay",
+            "simulated",
+            len(program.utterances),
+            config.filterbank.frame_shift_ms / 1000,
+        ) as listener,
     ):
         result = train(
             program,
             replace(training, schedule=schedule, seed=config.seed),
             ReplayEngine.of(trace),
-            TrainingListener(progress, advance, len(program.utterances)),
+            listener,
             records=writer,
         )
     before = flatten(AcousticModel.load(model).module)

@@ -26,6 +26,7 @@ from outergrad.recipes.settings import Inputs, RateScales, RunConfig, read_confi
 from outergrad.recipes.stages import RunDirectory, Stamp, fingerprint, write_json
 from outergrad.report.page import write_report
 from outergrad.report.tables import wer_table
+from outergrad.report.tensorboard import require_tensorboard
 
 BEFORE, AFTER = ("prepare", "bootstrap", "graph", "ce"), ("decode", "score")
 """Stages before and after those of the sequence criteria, each of which starts from `ce`."""
@@ -42,9 +43,14 @@ class Recipe:
         inputs: data.
         config: settings.
         progress: where stages say what they do.
+
+    Raises:
+        InputError: curves for TensorBoard are wanted and it is not installed.
     """
 
     def __init__(self, path: Path, inputs: Inputs, config: RunConfig, progress: Progress) -> None:
+        if config.tensorboard:
+            require_tensorboard()  # now, not after an hour of other stages
         self.directory = RunDirectory(path, progress)
         self.inputs = inputs
         self.config = config
@@ -206,7 +212,7 @@ class Recipe:
             depends,
             lambda folder: run_ce(
                 folder,
-                self.directory.records / "ce.jsonl",
+                self.directory.path,
                 self.inputs,
                 self.prepared,
                 self.bootstrapped,

@@ -10,16 +10,17 @@ import numpy as np
 from outergrad.config import to_table
 from outergrad.criteria.config import Kind
 from outergrad.engine.engines import make_engine
-from outergrad.engine.events import Evaluated, Event, Notice, Statistics
 from outergrad.engine.result import Staleness, TrainingResult
 from outergrad.engine.training import train
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
 from outergrad.nnet.precision import check_device
-from outergrad.progress import Advance, Progress
+from outergrad.progress import Progress
 from outergrad.ps.partition import Selection, Span
+from outergrad.recipes.listener import watched
 from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.prepare import Prepared
+from outergrad.recipes.recording import recording, records_of
 from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
 from outergrad.recipes.settings import RunConfig
 from outergrad.records import RecordWriter, read_records
@@ -44,21 +45,27 @@ def run_sequence(
     program = sequence_program(run, config, kind)
     training, scale = config.sequence.training, config.sequence.rate_scale.of(kind)
     schedule = replace(training.schedule, rate=training.schedule.rate * scale)
-    snapshots, records = folder / "snapshots", run / "records" / f"{kind.value}.jsonl"
-    if not snapshots.exists():
-        records.unlink(missing_ok=True)
+    snapshots = folder / "snapshots"
+    resumed = snapshots.exists()
+    if not resumed:
         (folder / TRACE).unlink(missing_ok=True)
     with (
-        RecordWriter(records, kind.value) as writer,
+        recording(run, kind.value, resumed=resumed, tensorboard=config.tensorboard) as records,
         RecordWriter(folder / TRACE, kind.value) as trace,
-        progress.task(f"{kind.label}, utterances visited") as advance,
+        watched(
+            progress,
+            kind.label,
+            config.engine,
+            len(program.utterances),
+            config.filterbank.frame_shift_ms / 1000,
+        ) as listener,
     ):
         result = train(
             program,
             replace(training, schedule=schedule, seed=config.seed),
             make_engine(config.engine, *config.engine_settings()),
-            TrainingListener(progress, advance, len(program.utterances)),
-            records=writer,
+            listener,
+            records=records,
             trace=trace,
             snapshots=snapshots,
             resume=True,
@@ -66,7 +73,7 @@ def run_sequence(
     model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
-    return {**summary_of(result), "gap": _gaps(records)}
+    return {**summary_of(result), "gap": _gaps(records_of(run, kind.value))}
 
 
 def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
@@ -92,30 +99,6 @@ def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
         ),
         trained=None if whole else Selection.of(Span(last.start, last.stop)),
     )
-
-
-class TrainingListener:
-    """Turns events into lines and bar movements."""
-
-    def __init__(self, progress: Progress, advance: Advance, utterances: int) -> None:
-        self._progress = progress
-        self._advance = advance
-        self._utterances = utterances
-
-    def __call__(self, event: Event) -> None:
-        """Show an event."""
-        match event:
-            case Statistics():
-                self._advance(event.visits, event.epochs * self._utterances)
-            case Evaluated():
-                held_out = event.evaluation.held_out
-                self._progress.note(
-                    f"  {'*' if event.best else ' '} update {event.evaluation.request.updates}: "
-                    f"criterion {held_out.criterion:.5f}, WER {held_out.wer:.1f} %, "
-                    f"frame error {held_out.frame_error:.1f} %"
-                )
-            case Notice():
-                self._progress.note(f"  {event.text}")
 
 
 def summary_of(result: TrainingResult) -> dict[str, Any]:

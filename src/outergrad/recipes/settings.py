@@ -189,6 +189,9 @@ class RunConfig:
     """Costs of work and messages in engine `simulated`."""
     ray: RayConfig = field(default_factory=RayConfig)
     """The cluster of engine ray."""
+    tensorboard: bool = False
+    """Curves of CE and sequence training for TensorBoard, in the run's folder `tensorboard`; needs
+    the extra of that name."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)

@@ -102,6 +102,10 @@ class PushNote:
     """Visits all of whose frames have been used with this push."""
     stamps: tuple[Stamp, ...] = ()
     """Parameters the replica held at each of the batches, in order."""
+    norm: float | None = None
+    """Euclidean norm of the gradient before it was clipped; None: nobody clips, so nobody asked."""
+    clipped: bool = False
+    """Whether the gradient was scaled down to the largest norm allowed."""
 
 
 @dataclass(frozen=True, slots=True)

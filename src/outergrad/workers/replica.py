@@ -1,6 +1,7 @@
 """The replica role: slots, pull, inner gradient, push."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -87,7 +88,12 @@ class Replica:
         gradient = self._sum.gradient
         if gradient is None:
             return
-        self._client.push(clipped(gradient, self._config.clip_norm), self._sum.note(self._index))
+        limit, note = self._config.clip_norm, self._sum.note(self._index)
+        if limit > 0:
+            norm = norm_of(gradient)
+            gradient = clipped(gradient, norm, limit)
+            note = replace(note, norm=norm, clipped=limit < norm < math.inf)
+        self._client.push(gradient, note)
         self._sum = _PushSum()
 
 
@@ -128,14 +134,16 @@ class _PushSum:
         )
 
 
-def clipped(gradient: Float32Array, norm: float) -> Float32Array:
-    """The gradient, scaled down to Euclidean norm `norm` when it is longer; 0 means never.
+def norm_of(gradient: Float32Array) -> float:
+    """Euclidean norm of a gradient."""
+    return math.sqrt(float(np.einsum("i,i->", gradient, gradient)))
+
+
+def clipped(gradient: Float32Array, norm: float, limit: float) -> Float32Array:
+    """The gradient, whose Euclidean norm is `norm`, scaled down to `limit` when it is longer.
 
     A gradient that is not finite is left alone: refusing it is the shards' business.
     """
-    if norm <= 0:
+    if not math.isfinite(norm) or norm <= limit:
         return gradient
-    length = math.sqrt(float(np.einsum("i,i->", gradient, gradient)))
-    if not math.isfinite(length) or length <= norm:
-        return gradient
-    return gradient * np.float32(norm / length)
+    return gradient * np.float32(limit / norm)

@@ -10,7 +10,8 @@ from typing import Any
 
 from outergrad.arrays import Float32Array, Int64Array
 from outergrad.engine.local.memory import MAILBOXES, SharedMemory
-from outergrad.engine.local.protocol import Failed, Plain, PushReady, Role, Start
+from outergrad.engine.local.protocol import Plain, PushReady, Start
+from outergrad.engine.protocol import Failed, Role
 from outergrad.errors import InputError
 from outergrad.ps.partition import Selection
 from outergrad.workers.decoder import Decoder

@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from outergrad.engine.local.memory import MemoryPlan
+from outergrad.engine.protocol import Role
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.messages import PushNote
 from outergrad.workers.program import Factory
-
-
-class Role(Enum):
-    """What a worker process does."""
-
-    DECODER = "decoder"
-    REPLICA = "replica"
-    EVALUATOR = "evaluator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +53,3 @@ class PushReady:
     """Which one."""
     note: PushNote
     """What goes with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Worker: an exception ended me."""
-
-    text: str
-    """Traceback with notes."""
-    summary: str
-    """The exception alone."""
-    building: bool
-    """Whether it happened before any work, so that starting again is pointless."""
-    bad_input: bool
-    """Whether it says that the input is wrong."""

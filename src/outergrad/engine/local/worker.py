@@ -13,7 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from outergrad.engine.local.protocol import Failed, Start
+from outergrad.engine.local.protocol import Start
+from outergrad.engine.protocol import Failed
 from outergrad.errors import InputError
 
 THREAD_VARIABLES = ("OMP", "MKL", "OPENBLAS", "NUMBA")

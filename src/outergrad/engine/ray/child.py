@@ -13,15 +13,14 @@ from typing import Any
 
 from outergrad.arrays import Float32Array
 from outergrad.engine.local.worker import THREAD_VARIABLES
+from outergrad.engine.protocol import Failed, Role
 from outergrad.engine.ray.client import ShardClient
 from outergrad.engine.ray.cluster import Handle, Reference, get, place
 from outergrad.engine.ray.protocol import (
     Begin,
-    Failed,
     Plain,
     Pushed,
     Ready,
-    Role,
     ShardsMissing,
     Start,
     Task,

@@ -2,26 +2,26 @@
 
 import time
 
+from outergrad.engine.crew import Crew, refuse_unbuilt
+from outergrad.engine.protocol import Failed, Role
 from outergrad.engine.ray.cluster import GONE, get, put, wait
 from outergrad.engine.ray.config import RayConfig
 from outergrad.engine.ray.memory import ClusterMemory
 from outergrad.engine.ray.protocol import (
     Begin,
-    Failed,
     Plain,
     Pushed,
     Ready,
-    Role,
     ShardsMissing,
     Start,
     Task,
 )
 from outergrad.engine.ray.worker import Worker
+from outergrad.engine.roster import SHARD
 from outergrad.engine.session import Session
-from outergrad.errors import InputError, RunError
 from outergrad.ps.partition import Partition
 from outergrad.workers.config import AsyncConfig
-from outergrad.workers.messages import Evaluation, EvaluationRequest, Outcome, Signal
+from outergrad.workers.messages import Evaluation, EvaluationRequest, Outcome
 from outergrad.workers.program import Program
 
 POLL_SECONDS = 0.2
@@ -63,43 +63,36 @@ class RayEngine:
 
 
 class _Run:
-    """The workers of one session."""
+    """The worker actors of one session."""
 
     def __init__(self, session: Session, memory: ClusterMemory) -> None:
         self._session = session
         self._memory = memory
         self._server = memory.server
-        self._workers: list[Worker] = []
-        self._deaths: dict[str, int] = {}
+        self._crew = Crew(session, self._actor, self._packed)
+        self.end = self._crew.end
 
     def start(self) -> None:
-        config = self._session.config
         self._server.set_rate(self._session.coordinator.schedule.rate)
-        for index in range(config.replicas):
-            self._start(Role.REPLICA, index)
-        for index in range(config.replicas * config.decoders):
-            self._start(Role.DECODER, index)
-        self._start(Role.EVALUATOR, 0)
+        self._crew.start()
 
-    def _start(self, role: Role, index: int) -> None:
+    def _actor(self, role: Role, index: int) -> Worker:
+        """Start a worker."""
         session, memory = self._session, self._memory
         program, partition = session.program, session.partition
-        factories = {
-            Role.DECODER: program.outer,
-            Role.REPLICA: program.inner,
-            Role.EVALUATOR: program.evaluator,
-        }
         trained = program.trained or partition.whole
-        start = Start(role, index, factories[role], session.config, partition, trained)
-        self._workers.append(Worker(memory.cluster, start, memory.shards, memory.cpus(role)))
+        start = Start(role, index, role.factory(program), session.config, partition, trained)
+        return Worker(memory.cluster, start, memory.shards, memory.cpus(role))
 
-    def end(self) -> None:
-        while self._workers:
-            self._workers.pop().end()
+    def _packed(self, answer: object) -> object:
+        """An answer with what the worker cannot fetch by itself."""
+        if isinstance(answer, EvaluationRequest):
+            return Task(answer, [put(self._memory.frozen)])
+        return answer
 
     def handle_messages(self) -> None:
         """Handle what has come; wait for something at most `POLL_SECONDS`."""
-        listening = {worker.listening: worker for worker in self._workers}
+        listening = {worker.listening: worker for worker in self._crew.members}
         for reference in wait(list(listening), POLL_SECONDS):
             worker = listening[reference]
             try:
@@ -113,64 +106,39 @@ class _Run:
         self._server.set_rate(self._session.coordinator.schedule.rate)
 
     def _handle(self, worker: Worker, message: object) -> None:
-        session = self._session
+        session, crew = self._session, self._crew
         match message:
             case Ready(place):
                 worker.place, worker.homeless_since = place, None
                 worker.send(Begin(session.now()))
+                crew.ready(worker)
             case Plain.TAKE:
                 worker.waiting = True
             case Pushed(note, replies):
                 outcomes, versions = self._server.heard(replies, note.inner.versions)
                 session.heard(note, outcomes, versions)
-                self._deaths.pop(worker.name, None)
-            case Outcome():
-                session.decoded(message)
-                self._deaths.pop(worker.name, None)
-            case Evaluation():
-                session.evaluated(message)
-                self._deaths.pop(worker.name, None)
+                crew.worked(worker)
+            case Outcome() | Evaluation():
+                crew.brought(worker, message)
             case ShardsMissing(shards):
                 self._server.missed(shards)
             case Failed():
-                worker.failure = message
-                self._failed(worker, message)
+                refuse_unbuilt(worker.name, message)
+                worker.end()
+                crew.died(worker, f"{message.summary}\n{message.text}")
             case Plain.FINISHED:
                 self._ended(worker, "it went home too early")
 
     def hand_out(self) -> None:
         """Answer those who wait and for whom there is something."""
-        for worker in self._workers:
-            if not worker.waiting:
-                continue
-            answer = self._answer(worker)
-            if answer is Signal.LATER:
-                continue
-            worker.waiting = False
-            if answer is Signal.END:
-                # A replica still uses up its slots, and may ask again while it does.
-                worker.dismissed = worker.role is not Role.REPLICA
-                answer = None
-            elif isinstance(answer, EvaluationRequest):
-                answer = Task(answer, [put(self._memory.frozen)])
-            worker.send(answer)
-        idle = all(worker.waiting for worker in self._workers if not worker.dismissed)
-        if idle and not self._session.finished:
-            raise RunError("all workers wait, but visits are open: please report this")
-
-    def _answer(self, worker: Worker) -> object:
-        match worker.role:
-            case Role.DECODER:
-                return self._session.next_utterance(worker.index)
-            case Role.REPLICA:
-                return self._session.next_outcome(worker.index)
-            case Role.EVALUATOR:
-                return self._session.next_evaluation()
+        # A worker that waits has nothing under way.
+        self._crew.hand_out(quiet=True)
 
     def look_after_shards(self) -> None:
         """Restored shards are recorded, and the copy that they are restored from is renewed."""
         session, server = self._session, self._server
         server.check()
+        session.roster.misses(SHARD, server.missing)
         while server.restored:
             restored = server.restored.pop()
             why = f"its parameters are those of {restored.age:.1f} s ago"
@@ -182,7 +150,7 @@ class _Run:
 
     def _look_after_homeless(self) -> None:
         now = time.monotonic()
-        for worker in self._workers:
+        for worker in self._crew.members:
             since = worker.homeless_since
             if since is not None and now - since > HOMELESS_SECONDS:
                 worker.homeless_since = None
@@ -194,31 +162,12 @@ class _Run:
                 )
 
     def _ended(self, worker: Worker, why: str) -> None:
-        """A worker has ended: as it should, or replace it."""
-        coordinator = self._session.coordinator
-        done = worker.role is Role.REPLICA and not coordinator.replica_busy(worker.index)
-        if worker.dismissed or done:
-            self._workers.remove(worker)
-            worker.end()
-        else:
-            self._lost(worker, why)
-
-    def _failed(self, worker: Worker, failure: Failed) -> None:
-        if failure.building and failure.bad_input:
-            raise InputError(f"{worker.name} cannot start: {failure.summary}")
-        if failure.building:
-            raise RunError(f"{worker.name} cannot start: {failure.text}")
-        self._lost(worker, f"{failure.summary}\n{failure.text}")
-
-    def _lost(self, worker: Worker, why: str) -> None:
-        """A worker has died: replace it, on whatever node has room."""
-        self._workers.remove(worker)
+        """A worker has ended: as it should, or replace it, on whatever node has room."""
         worker.end()
-        deaths = self._deaths[worker.name] = self._deaths.get(worker.name, 0) + 1
-        if deaths > self._session.config.max_restarts:
-            raise RunError(f"{worker.name} died {deaths} times in a row; the last time: {why}")
-        self._session.worker_lost(worker.role.value, worker.index, why)
-        self._start(worker.role, worker.index)
+        if self._crew.may_go(worker):
+            self._crew.left(worker)
+        else:
+            self._crew.died(worker, why)
 
 
 def _in_a_line(error: BaseException) -> str:

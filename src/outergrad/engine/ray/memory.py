@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from outergrad.arrays import Float32Array
+from outergrad.engine.protocol import Role
 from outergrad.engine.ray.child import PUSHES_UNDER_WAY
 from outergrad.engine.ray.cluster import Cluster, Handle, kill
 from outergrad.engine.ray.config import RayConfig
-from outergrad.engine.ray.protocol import Role
 from outergrad.engine.ray.server import RemoteServer, ServerPlan
 from outergrad.engine.ray.shard import ShardActor
 from outergrad.ps.partition import Partition

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from outergrad.arrays import Float32Array
-from outergrad.engine.local.protocol import Failed, Role
+from outergrad.engine.protocol import Role
 from outergrad.ps.partition import Partition, Selection
 from outergrad.ps.rules import RuleConfig
 from outergrad.ps.shard import PushOutcome, ShardCounts
@@ -18,20 +18,6 @@ from outergrad.ps.staleness import StalenessConfig
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.messages import EvaluationRequest, PushNote
 from outergrad.workers.program import Factory
-
-__all__ = [
-    "Begin",
-    "Failed",
-    "Plain",
-    "PushReply",
-    "Pushed",
-    "Ready",
-    "Role",
-    "ShardState",
-    "ShardsMissing",
-    "Start",
-    "Task",
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,11 @@ class RemoteServer:
         """Seconds since the last copy of the shards."""
         return time.monotonic() - self._copied_at
 
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Shards that somebody has missed and that are not known to be back."""
+        return tuple(self._filling)
+
     def settle(self) -> None:
         """No worker is left: keep a last copy, which outlives the actors."""
         self.state()

@@ -8,7 +8,7 @@ from typing import Any
 
 from outergrad.engine.ray.child import WorkerActor
 from outergrad.engine.ray.cluster import Cluster, Handle, Reference, kill
-from outergrad.engine.ray.protocol import Failed, Start
+from outergrad.engine.ray.protocol import Start
 from outergrad.errors import InputError
 
 
@@ -31,8 +31,6 @@ class Worker:
         """Whether it has asked for work and got no answer yet."""
         self.dismissed = False
         """Whether it was told that there is no more work."""
-        self.failure: Failed | None = None
-        """The exception that ended it."""
         self.homeless_since: float | None = time.monotonic()
         """Since when it has been waiting for a place; None when it has one, or a person knows."""
         self._actor = cluster.actor(

@@ -74,6 +74,8 @@ class SimulatedConfig:
     """Inner gradient of a batch, per frame of the batch."""
     evaluate: Cost = field(default_factory=Cost)
     """An evaluation; only `fixed` counts."""
+    hand_out: float = 0.0
+    """Seconds that the coordinator, who does one thing at a time, is busy with an utterance."""
     network: NetworkCost = field(default_factory=NetworkCost)
     """Messages."""
     cores: int = 0

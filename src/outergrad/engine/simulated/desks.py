@@ -1,8 +1,11 @@
 """Where simulated workers get work and bring results: the session, and who waits for what."""
 
+from collections import deque
+from collections.abc import Callable
 from typing import TypeVar
 
 from outergrad.engine.session import Session
+from outergrad.engine.simulated.cores import Cores
 from outergrad.engine.simulated.world import SERVER, Fiber, World
 from outergrad.workers.messages import (
     Assignment,
@@ -33,7 +36,9 @@ class Desks:
     many replicas there are.
     """
 
-    def __init__(self, world: World, session: Session, latency: float) -> None:
+    def __init__(self, world: World, session: Session, latency: float, clerk: "Clerk") -> None:
+        self.clerk = clerk
+        """The coordinator at work."""
         replicas = session.config.replicas
         self._world = world
         self._session = session
@@ -114,9 +119,9 @@ class Desks:
             self._changed()
 
         if self._latency:
-            self._world.at(self._world.now + self._latency, SERVER, arrive)
+            self._world.at(self._world.now + self._latency, SERVER, lambda: self.clerk.do(arrive))
         else:
-            arrive()
+            self.clerk.do(arrive)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """The evaluator brings its result."""
@@ -186,6 +191,33 @@ class Desks:
 
         # A hair later, for an utterance is overdue when it has been held for longer.
         self._world.at((self._world.now + limit) * (1 + 1e-9), SERVER, help_out)
+
+
+class Clerk:
+    """What the coordinator's work takes: one utterance at a time, on a core that others share."""
+
+    def __init__(self, cores: Cores, seconds: float) -> None:
+        self.busy = 0.0
+        """Seconds of work so far."""
+        self._cores = cores
+        self._seconds = seconds
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def do(self, then: Callable[[], None]) -> None:
+        """Work on an utterance when those before are done, and call `then`."""
+        if not self._seconds:
+            then()
+            return
+        self._waiting.append(then)
+        if len(self._waiting) == 1:
+            self._cores.run(self._seconds, self._done)
+
+    def _done(self) -> None:
+        self.busy += self._seconds
+        then = self._waiting.popleft()
+        if self._waiting:
+            self._cores.run(self._seconds, self._done)
+        then()
 
 
 class DecoderDesk:

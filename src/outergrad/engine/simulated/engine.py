@@ -6,7 +6,7 @@ from outergrad.engine.memory import ParameterMemory, PrivateMemory
 from outergrad.engine.session import Session
 from outergrad.engine.simulated.config import SimulatedConfig
 from outergrad.engine.simulated.cores import Cores
-from outergrad.engine.simulated.desks import Desks
+from outergrad.engine.simulated.desks import Clerk, Desks
 from outergrad.engine.simulated.network import Machine, Mailboxes, Network
 from outergrad.engine.simulated.sources import Shared, TimedEvaluation, TimedInner, TimedOuter
 from outergrad.engine.simulated.world import DECODER, EVALUATOR, REPLICA, World
@@ -30,6 +30,8 @@ class SimulatedEngine:
         """Events so far."""
         self.machines: list[Machine] = []
         """What the machines of the shards had to do in the last run."""
+        self.clerk: Clerk | None = None
+        """What the coordinator had to do in it."""
 
     def now(self) -> float:
         """Virtual seconds."""
@@ -46,7 +48,8 @@ class SimulatedEngine:
         world = self._world = World(self._time)
         cores = Cores(world, self._config.cores)
         network = Network(world, session, self._config.network, cores)
-        desks = Desks(world, session, self._config.network.latency)
+        clerk = self.clerk = Clerk(cores, self._config.hand_out)
+        desks = Desks(world, session, self._config.network.latency, clerk)
         self.machines = network.machines
         try:
             self._hire(session, world, network, desks, cores)

@@ -8,12 +8,12 @@ import numpy as np
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
 from outergrad.engine.result import Quantiles
-from outergrad.engine.simulated.config import SimulatedConfig
+from outergrad.engine.simulated.config import Cost, SimulatedConfig
 from outergrad.engine.simulated.engine import SimulatedEngine
 from outergrad.engine.training import train
 from outergrad.errors import InputError
+from outergrad.gradient.gap import Gap, Probe
 from outergrad.randomness import rng
-from outergrad.records import RecordWriter
 from outergrad.workers.config import AsyncConfig, ScheduleConfig
 from outergrad.workers.messages import HeldOut
 from outergrad.workers.program import Batch, Factory, Program
@@ -23,11 +23,18 @@ STAND_IN = 1024
 """Entries of the vector that stands for the parameters; only their bytes take time."""
 WINDOW = (0.4, 0.8)
 """Part of the simulated time that is looked at: slots have filled, nobody is done yet."""
+GAP_SEARCHES = 2
+"""Searches that each measurement of a gap takes."""
 TURNOVERS = 5
 """How often each slot of a replica takes a new utterance in the simulation."""
 
 
-Who = Literal["decoder", "replica", "shard", "core"]
+MIN_VISITS = 800
+"""Utterances in the simulation at least: their lengths are random."""
+EVALUATIONS = 20
+"""In the simulation, small ones: it is too short for whole epochs."""
+
+Who = Literal["decoder", "replica", "shard", "coordinator", "core"]
 """Who can be the bottleneck."""
 
 
@@ -84,7 +91,10 @@ class Forecast:
     shard_bytes_per_second: float
     """Sent and received by the busiest server machine."""
     busy: dict[Who, float] = field(default_factory=dict)
-    """Share of their time in which decoders, replicas and the busiest shard work, 0 ... 1."""
+    """Share of their time in which decoders, replicas, the busiest shard and the coordinator work,
+    0 ... 1."""
+    evaluator: float = 0.0
+    """The same of the evaluator, which nobody waits for but which shares the cores."""
 
     @property
     def bottleneck(self) -> Who:
@@ -98,23 +108,40 @@ class Forecast:
             "decoder": "replicas wait for decoders: add decoders per replica, or narrow the beam",
             "replica": "replicas are at work all the time: add replicas, or give them a GPU",
             "shard": "workers wait for the parameter server: add shards, or raise n_push",
+            "coordinator": "the coordinator is at work all the time: train on longer utterances, "
+            "or with fewer workers",
             "core": "the cores are shared out: add machines",
         }[self.bottleneck]
 
 
 def forecast(job: Job) -> Forecast:
-    """Simulate a few turnovers of all slots and extrapolate."""
-    config = replace(
-        job.training,
-        schedule=ScheduleConfig(rate=0.0, epochs=1, patience=10**9, evaluate_every=10**9),
-        snapshot_seconds=1e9,
-    )
+    """Simulate a few turnovers of all slots and extrapolate.
+
+    An evaluation at the end of each epoch takes from everybody where cores are shared. The
+    simulation is shorter than most epochs, so it has small evaluations now and then that take the
+    same share of the time.
+    """
+    config = replace(job.training, snapshot_seconds=1e9)
     config = replace(config, shards=min(config.shards, STAND_IN))
-    costs = replace(
-        job.costs, network=replace(job.costs.network, parameter_bytes=4 * job.parameters)
-    )
-    count = config.replicas * (config.slots + config.queue) * TURNOVERS
+    count = max(MIN_VISITS, config.replicas * (config.slots + config.queue) * TURNOVERS)
     mean = job.utterance_seconds * FRAMES_PER_SECOND
+    updates_per_visit = job.kept * mean / config.slots / config.n_push
+    every = max(1, round(count * updates_per_visit / EVALUATIONS))
+    share = every / (job.utterances * updates_per_visit)
+    costs = replace(
+        job.costs,
+        network=replace(job.costs.network, parameter_bytes=4 * job.parameters),
+        evaluate=Cost(fixed=job.costs.evaluate.fixed * share),
+    )
+    config = replace(
+        config,
+        schedule=ScheduleConfig(
+            rate=0.0,
+            epochs=1,
+            patience=10**9,
+            evaluate_every=every if costs.evaluate.fixed else 10**9,
+        ),
+    )
     program = Program(
         outer=Factory.of(SyntheticOuter, frames=mean, kept=job.kept, seed=config.seed),
         inner=Factory.of(SyntheticInner),
@@ -136,29 +163,38 @@ def _read(
     events: "_Events",
     seconds: float,
 ) -> Forecast:
-    last = events.pushes[-1]["time"]
+    last = events.of["push"][-1]["time"]
     if last <= 0:
         raise InputError("plan: nothing costs any time: give costs, or calibrate")
     begin, end = (share * last for share in WINDOW)
     length = end - begin
-    pushes = [push for push in events.pushes if begin <= push["time"] < end]
-    taken = [outer for outer in events.outers if begin <= outer["time"] < end]
+    pushes, taken, evaluations = (
+        [event for event in events.of[kind] if begin <= event["time"] < end]
+        for kind in ("push", "outer", "evaluation")
+    )
     if not pushes or not taken:
         raise InputError("plan: too little happens to say anything: more slots or replicas")
     steps = len(pushes) * config.n_push
     frames = sum(push["frames"] for push in pushes)
     decoded = sum(outer["frames"] for outer in taken)
     decoding = len(taken) * costs.decode.fixed + decoded * costs.decode.mean_frame
+    if config.gap.every:
+        decoding *= 1 + GAP_SEARCHES / config.gap.every
     stepping = steps * costs.step.fixed + frames * costs.step.mean_frame
+    evaluating = len(evaluations) * costs.evaluate.fixed
     busiest = max(engine.machines, key=lambda machine: machine.busy + machine.bytes * 1e-18)
+    coordinating = engine.clerk.busy / last if engine.clerk is not None else 0.0
     busy: dict[Who, float] = {
         "decoder": decoding / length / (config.replicas * config.decoders),
         "replica": stepping / length / config.replicas,
         "shard": busiest.busy / last,
+        "coordinator": coordinating,
     }
     if costs.cores:
-        busy["core"] = (decoding + stepping + busiest.busy * length / last) / length / costs.cores
-    rate = len(taken) / length
+        work = (decoding + stepping + evaluating) / length + busiest.busy / last + coordinating
+        busy["core"] = work / costs.cores
+    # By frames: how many utterances there are in the window depends on their lengths.
+    rate = decoded / length / (job.utterance_seconds * FRAMES_PER_SECOND)
     step_seconds = length * config.replicas / steps
     outer = [push["outer_age_seconds"] for push in pushes]
     return Forecast(
@@ -172,22 +208,20 @@ def _read(
         inner_updates=Quantiles.of([push["inner_age_updates"] for push in pushes]),
         shard_bytes_per_second=busiest.bytes / seconds,
         busy=busy,
+        evaluator=evaluating / length,
     )
 
 
-class _Events(RecordWriter):
-    """Records kept in memory."""
+class _Events:
+    """Records kept in memory, by kind."""
 
     def __init__(self) -> None:
-        self.pushes: list[dict[str, Any]] = []
-        self.outers: list[dict[str, Any]] = []
+        self.of: dict[str, list[dict[str, Any]]] = {"push": [], "outer": [], "evaluation": []}
 
     def write(self, kind: str, time: float, **fields: Any) -> None:
-        """Keep a push or an outer gradient."""
-        if kind == "push":
-            self.pushes.append({"time": time, **fields})
-        elif kind == "outer":
-            self.outers.append({"time": time, **fields})
+        """Keep a push, an outer gradient or an evaluation."""
+        if kind in self.of:
+            self.of[kind].append({"time": time, **fields})
 
 
 class SyntheticOuter:
@@ -215,6 +249,14 @@ class SyntheticOuter:
             counts=FrameCounts(count, kept, count - kept, 0),
             value=-1.0,
         )
+
+    def probe(self, utterance: str) -> Probe:
+        """Of an utterance of that length."""
+        return Probe((), self.compute(utterance))
+
+    def gap(self, probe: Probe) -> Gap:
+        """None, after as much work."""
+        return Gap(probe.outer.utterance, probe.outer.num_frames, -1.0, -1.0, -1.0)
 
 
 class SyntheticInner:
