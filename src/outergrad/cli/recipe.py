@@ -15,6 +15,7 @@ from outergrad.cli.options import (
     DryRun,
     DryRunJson,
     Init,
+    Kaldi,
     LexiconFile,
     LmText,
     Out,
@@ -48,6 +49,7 @@ def _from_data(last: str) -> Callable[..., None]:
         lm: Arpa = None,
         lm_text: LmText = None,
         init: Init = None,
+        kaldi: Kaldi = None,
         config: ConfigFile = None,
         settings: Set = None,
         seed: Seed = None,
@@ -59,7 +61,14 @@ def _from_data(last: str) -> Callable[..., None]:
         from outergrad.recipes.settings import Inputs
 
         inputs = Inputs.of(
-            train=train, test=test, lexicon=lexicon, dev=dev, lm=lm, lm_text=lm_text, init=init
+            train=train,
+            test=test,
+            lexicon=lexicon,
+            dev=dev,
+            lm=lm,
+            lm_text=lm_text,
+            init=init,
+            kaldi=kaldi,
         )
         if as_json and not dry_run:
             raise InputError("--json goes with --dry-run; a run writes results.json")

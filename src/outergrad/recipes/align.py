@@ -138,7 +138,7 @@ def _write(out: Path, run: RunDirectory, config: RunConfig, progress: Progress) 
     corpus = read_kaldi_directory(prepared / "speech")[0]
     lexicon = read_lexicon(prepared / "lexicon.txt")[0]
     bootstrapped = Bootstrapped(run.folder("bootstrap"))
-    hmm, _ = bootstrapped.gmm("tri")
+    hmm = bootstrapped.hmm("tri")
     alignments = bootstrapped.alignments("train")
     stamp = run.stamp("bootstrap")
     failed = stamp.summary["unaligned"] if stamp is not None else {}

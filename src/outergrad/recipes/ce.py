@@ -43,7 +43,7 @@ def run_ce(
     progress: Progress,
 ) -> Mapping[str, Any]:
     """Train from scratch, or from another model's hidden layers; write ``model``."""
-    hmm, _ = bootstrapped.gmm("tri")
+    hmm = bootstrapped.hmm("tri")
     alignments = {part: bootstrapped.alignments(part) for part in ("train", "tune")}
     targets = {
         utterance: pdfs

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.bootstrap.aligner import Aligner
-from outergrad.bootstrap.em import load_gmm_hmm
+from outergrad.bootstrap.em import ALIGNMENTS_FOLDER, HMM_FILE, load_gmm_hmm
 from outergrad.bootstrap.frames import GmmFrames
 from outergrad.bootstrap.pipeline import bootstrap
 from outergrad.errors import InputError
@@ -41,11 +41,20 @@ class Bootstrapped:
         hmm, gmm, _ = load_gmm_hmm(self.folder / tying)
         return hmm, gmm
 
+    def hmm(self, tying: str) -> HmmModel:
+        """HMM of "mono" or "tri"; a run that starts from a Kaldi system has "tri" only."""
+        return HmmModel.load(self.folder / tying / HMM_FILE)
+
     def alignments(self, part: str) -> Alignments:
         """Triphone alignments of "train" or "tune"."""
         if part == "train":
-            return load_gmm_hmm(self.folder / "tri")[2]
+            return Alignments.load(self.folder / "tri" / ALIGNMENTS_FOLDER)
         return Alignments.load(self.folder / part)
+
+    @property
+    def tyings(self) -> tuple[str, ...]:
+        """Which of `TYINGS` there are."""
+        return tuple(tying for tying in TYINGS if (self.folder / tying / HMM_FILE).is_file())
 
 
 def run_bootstrap(
@@ -104,11 +113,11 @@ def run_graph(
     for name, lm in _language_models(inputs, prepared, config, progress).items():
         write_arpa(lm, folder / f"{name}.arpa")
     summary: dict[str, Any] = {}
-    total = len(TYINGS) * len(LMS)
+    wanted = [(tying, name) for tying in bootstrapped.tyings for name in LMS]
     with progress.task("compiling decoding graphs") as advance:
-        for done, (tying, name) in enumerate((t, n) for t in TYINGS for n in LMS):
-            advance(done, total)
-            hmm, _ = bootstrapped.gmm(tying)
+        for done, (tying, name) in enumerate(wanted):
+            advance(done, len(wanted))
+            hmm = bootstrapped.hmm(tying)
             # Read back, so that a given ARPA file and an estimated model go the same way.
             lm = read_arpa(folder / f"{name}.arpa")
             graph = compile_graph(lm, lexicon, hmm, config.graph, notice=progress.note)
@@ -151,5 +160,5 @@ def reference_graphs(
     prepared: Prepared, bootstrapped: Bootstrapped, graphs: Graphs, config: RunConfig
 ) -> UtteranceGraphs:
     """Graphs of reference transcripts, with the unigram's costs, for numerators."""
-    hmm, _ = bootstrapped.gmm("tri")
+    hmm = bootstrapped.hmm("tri")
     return UtteranceGraphs(prepared.lexicon(), hmm, config.graph, graphs.lm("unigram"))

@@ -25,6 +25,7 @@ from outergrad.features.extract import FrontEnd, extract
 from outergrad.features.normalisation import Statistics
 from outergrad.features.store import FeatureStore
 from outergrad.gradient.frames import hold_out_speakers
+from outergrad.kaldi.system import KaldiSystem
 from outergrad.progress import Progress
 from outergrad.recipes.settings import Inputs, RunConfig
 
@@ -65,6 +66,8 @@ def prepare(
         InputError: nothing readable, or too many utterances are bad.
     """
     lexicon, problems = read_lexicon(Path(inputs.lexicon))
+    if inputs.kaldi is not None:
+        lexicon = KaldiSystem.read(Path(inputs.kaldi)).lexicon(lexicon, inputs.lexicon)
     parts: dict[str, Corpus] = {}
     found: list[Problem] = list(problems)
     named = {"train": inputs.train, "tune": inputs.dev, "test": inputs.test}
@@ -113,8 +116,9 @@ def prepare(
         opened = FeatureStore.open(store)
         # Other data are scaled as the training data were; only speaker means are their own.
         statistics = statistics or FrontEnd.of_store(opened).statistics
-        with progress.task(f"MFCC of {part}") as advance:
-            extract(corpus, config.mfcc, folder / f"mfcc-{part}.features", progress=advance)
+        if inputs.kaldi is None:  # they are for the GMMs of the bootstrap
+            with progress.task(f"MFCC of {part}") as advance:
+                extract(corpus, config.mfcc, folder / f"mfcc-{part}.features", progress=advance)
         minutes = opened.total_frames * config.filterbank.frame_shift_ms / 60_000
         summary[part] = f"{len(corpus)} utterances {minutes:.1f} min"
     return summary

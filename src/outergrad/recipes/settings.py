@@ -43,6 +43,9 @@ class Inputs:
     """Sentences that the trigram is estimated from, besides the training transcripts."""
     init: str | None = None
     """Run, model directory or acoustic model whose hidden layers the DNN starts from."""
+    kaldi: str | None = None
+    """Directory of a Kaldi system whose tree, transition model and alignments replace the
+    bootstrap."""
 
     @classmethod
     def of(cls, **paths: Path | None) -> Self:
