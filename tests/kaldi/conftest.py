@@ -99,8 +99,10 @@ def binary_tree(text: str) -> bytes:
     """The tree in Kaldi's binary form: the same words, with numbers and sets in their own way."""
     content = b"\0B"
     words = re.findall(r"\[[^\]]*\]|\S+", text)
-    for word in words:
-        if word.startswith("["):
+    for place, word in enumerate(words):
+        if place > 1 and words[place - 2] == "TE":  # the size of a table is unsigned
+            content += b"\xfc" + struct.pack("<I", int(word))
+        elif word.startswith("["):
             content += integers([int(w) for w in word[1:-1].split()])
         elif re.fullmatch(r"-?\d+", word):
             content += integer(int(word))

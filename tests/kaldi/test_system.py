@@ -1,4 +1,4 @@
-"""Tree, transition model and phones of a Kaldi system, in both forms, and what is wrong with one."""
+"""Tree, transition model and phones of a Kaldi system in both forms, and what can be wrong."""
 
 import re
 from collections.abc import Callable
@@ -215,9 +215,11 @@ def test_a_real_systems_numbers(shared: Path, write_system: Write) -> None:
 
     def leaves(phone: int, state: int) -> str:
         some = pdfs[phone, state]
-        return f"TE 0 {len(phones) + 1} ( " + "".join(
-            f"CE {some[min(left, len(some) - 1)]} " for left in range(len(phones) + 1)
-        ) + ")\n"
+        return (
+            f"TE 0 {len(phones) + 1} ( "
+            + "".join(f"CE {some[min(left, len(some) - 1)]} " for left in range(len(phones) + 1))
+            + ")\n"
+        )
 
     topology = Topology.default(len(phones))
     roots = [

@@ -1,8 +1,9 @@
 """Kaldi's files of objects, text or binary, read token by token; nothing in them is ever run.
 
 The form is that of Kaldi's ``base/io-funcs``: a binary file begins with a zero byte and ``B``;
-tokens are words followed by one blank; an integer or real is a byte with its size and the value,
-little-endian; a vector of integers has the size of one element, the count, and the elements.
+tokens are words followed by one blank; an integer or real is a byte with its size (negative if
+unsigned) and the value, little-endian; a vector of integers has the size of one element, the
+count, and the elements.
 """
 
 import re
@@ -70,10 +71,11 @@ class ObjectReader:
             raise self.damaged(f"expected {' or '.join(wanted)}, found {found[:40]!r}")
         return found
 
-    def integer(self) -> int:
+    def integer(self, *, signed: bool = True) -> int:
         """A 32-bit integer."""
         if self.binary:
-            return int(struct.unpack("<i", self._sized(4))[0])
+            mark, form = (4, "<i") if signed else (256 - 4, "<I")
+            return int(struct.unpack(form, self._sized(4, mark))[0])
         return self._integer(self.token())
 
     def real(self) -> float:
@@ -82,7 +84,7 @@ class ObjectReader:
             size = self._content[self._at] if self._at < len(self._content) else 0
             if size not in (4, 8):
                 raise self.damaged("expected a real number")
-            return float(struct.unpack("<f" if size == 4 else "<d", self._sized(size))[0])
+            return float(struct.unpack("<f" if size == 4 else "<d", self._sized(size, size))[0])
         return self._real(self.token())
 
     def integers(self) -> list[int]:
@@ -103,8 +105,8 @@ class ObjectReader:
         size, dtype = (4, "<f4") if kind == "FV" else (8, "<f8")
         return np.frombuffer(self._take(size * count), dtype=dtype).astype(np.float64)
 
-    def _sized(self, size: int) -> bytes:
-        if self._take(1) != bytes([size]):
+    def _sized(self, size: int, mark: int) -> bytes:
+        if self._take(1) != bytes([mark]):
             self._at -= 1
             raise self.damaged(f"expected a value of {size} bytes")
         return self._take(size)

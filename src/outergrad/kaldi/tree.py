@@ -139,7 +139,7 @@ def _node(reader: ObjectReader, width: int, depth: int) -> KaldiNode | None:
     if not PDF_CLASS <= key < width:
         raise reader.damaged(f"the tree asks for position {key} of the window")
     if kind == "TE":
-        size = reader.integer()
+        size = reader.integer(signed=False)
         if not 0 <= size <= _LARGEST_TABLE:
             raise reader.damaged(f"a table of {size} branches")
         reader.expect("(")

@@ -181,7 +181,8 @@ class Recipe:
         if self.inputs.kaldi is None:
             return {}
         require_files(Path(self.inputs.kaldi))
-        return {"kaldi": [fingerprint(path) for path in files_read(Path(self.inputs.kaldi))]}
+        files = [fingerprint(path) for path in files_read(Path(self.inputs.kaldi))]
+        return {"kaldi": [*files, self.config.features]}
 
     def _bootstrap(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
         depends = {"prepare": done["prepare"].digest, "config": self.config.bootstrap}

@@ -190,8 +190,11 @@ class RunConfig:
     """The cluster of engine ray."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
+    features: Literal["filterbank", "kaldi"] = "filterbank"
+    """What the DNN sees. filterbank: computed from the audio. kaldi: the ``feats.scp`` of the
+    Kaldi data directories, for runs that start from a Kaldi system; needs the extra kaldi."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
-    """Features of the DNN."""
+    """Features of the DNN, unless they are Kaldi's."""
     mfcc: MfccConfig = field(default_factory=MfccConfig)
     """Features of the GMMs."""
     normalisation: Normalisation = field(default_factory=Normalisation)

@@ -14,7 +14,7 @@ from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.records import Workspace
 from outergrad.errors import InputError
 from outergrad.features.extract import FrontEnd
-from outergrad.features.frontend import compute_features
+from outergrad.features.frontend import compute_features, from_audio
 from outergrad.features.normalisation import StatisticsAccumulator
 from outergrad.graph.utterance import UtteranceGraphs
 from outergrad.recognizer.model import Model
@@ -87,7 +87,11 @@ def align_corpus(
 
     Yields:
         Each utterance with its alignment, or with the reason why it has none.
+
+    Raises:
+        InputError: the model takes features that cannot be computed from audio.
     """
+    from_audio(model.front_end.config)
     front_end = with_speaker_means(model.front_end, corpus)
     graphs = UtteranceGraphs(lexicon, model.hmm, model.config.graph)
     workspace = Workspace()
