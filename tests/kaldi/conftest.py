@@ -8,6 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from outergrad.export.kaldi_hmm import write_kaldi_hmm
+from outergrad.hmm.model import HmmModel
+from outergrad.hmm.phones import PhoneTable
+from outergrad.hmm.topology import Topology
+from outergrad.kaldi.system import KaldiSystem
+
 # Five phones as prepare_lang.sh numbers them when phones depend on their position: SIL, SPN, then
 # A_B and A_E, which share their root and are told apart inside it, and B_S.
 PHONES = "<eps> 0\nSIL 1\nSPN 2\nA_B 3\nA_E 4\nB_S 5\n#0 6\n#1 7\n"
@@ -153,3 +159,50 @@ def write_system(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def an4(shared: Path, tmp_path: Path) -> KaldiSystem:
+    """A real system, AN4 tri: its phones, transition_ids, pdfs and probabilities.
+
+    Its tree is not at hand: one that asks for the left phone only has the same leaves instead.
+    """
+    graph = shared / "golden" / "graph"
+    kaldi = np.load(graph / "transitions.npz")
+    names = [line.split()[0] for line in (graph / "phones.txt").read_text().splitlines()]
+    shown = (graph / "transitions.txt").read_text()
+    found = re.findall(r"phone = (\S+) hmm-state = (\d+) pdf = (\d+)", shown)
+    triples = [(names.index(name), int(state), int(pdf)) for name, state, pdf in found]
+    phones = [number for number, name in enumerate(names) if number and not name.startswith("#")]
+    pdfs: dict[tuple[int, int], list[int]] = {}
+    for phone, state, pdf in triples:
+        pdfs.setdefault((phone, state), []).append(pdf)
+    topology = Topology.default(len(phones))
+
+    def table(key: int, branches: list[str]) -> str:
+        return f"TE {key} {len(branches)} ( {' '.join(branches)} )\n"
+
+    def leaves(phone: int, state: int) -> str:
+        some = pdfs[phone, state]
+        last = len(some) - 1
+        return table(0, [f"CE {some[min(left, last)]}" for left in range(len(phones) + 1)])
+
+    roots = [
+        table(-1, [leaves(phone, state) for state in range(topology.num_states(phone))])
+        for phone in phones
+    ]
+    folder = tmp_path / "an4"
+    folder.mkdir()
+    hmm = HmmModel.monophone(PhoneTable(tuple(names[phone] for phone in phones)), topology)
+    write_kaldi_hmm(hmm, folder)  # for the topology, which is that of Kaldi's recipes
+    written = (folder / "final.mdl").read_text().split("<Triples>")[0]
+    listed = "\n".join(" ".join(map(str, triple)) for triple in triples)
+    values = " ".join(f"{value:.7g}" for value in kaldi["log_prob"])
+    (folder / "final.mdl").write_text(
+        f"{written}<Triples> {len(triples)}\n{listed}\n</Triples>\n<LogProbs>\n [ {values} ]\n"
+        "</LogProbs>\n</TransitionModel>\n"
+    )
+    tree = table(1, ["NULL", *roots])
+    (folder / "tree").write_text(f"ContextDependency 3 1 ToPdf {tree}EndContextDependency ")
+    (folder / "phones.txt").write_text((graph / "phones.txt").read_text())
+    return KaldiSystem.read(folder)

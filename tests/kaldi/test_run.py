@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import kaldifst
 import numpy as np
 import pytest
 
@@ -16,14 +17,17 @@ from outergrad.errors import InputError, RunError
 from outergrad.export.kaldi import write_kaldi
 from outergrad.export.kaldi_hmm import write_kaldi_hmm
 from outergrad.features import filterbank
+from outergrad.graph.compile import compile_graph
+from outergrad.graph.estimation import estimate
+from outergrad.graph.openfst import Transducer, to_openfst
 from outergrad.kaldi.system import KaldiSystem
 from outergrad.progress import Silent
 from outergrad.recipes.align import align_with_model
-from outergrad.recipes.models import Bootstrapped
+from outergrad.recipes.models import Bootstrapped, Graphs
 from outergrad.recipes.prepare import Prepared, read_input
 from outergrad.recipes.run import Recipe
 from outergrad.recipes.settings import Inputs
-from outergrad.recognizer.model import Model
+from outergrad.recognizer.model import Model, language_model
 from outergrad.recognizer.transcription import Recognizer
 
 SETTINGS = [
@@ -294,3 +298,54 @@ def test_features_without_a_kaldi_system_are_refused(data: Path, tmp_path: Path)
     )
     with pytest.raises(InputError, match="features=kaldi goes with --kaldi DIR"):
         given.through("prepare")
+
+
+def test_a_graph_of_kaldis_decodes_the_test(data: Path, kaldi: Path, tmp_path: Path) -> None:
+    """Our graph of the unigram as Kaldi would write it, words numbered in another order."""
+    folder = tmp_path / "graph"
+    folder.mkdir()
+    lexicon = read_lexicon(data / "lexicon.txt")[0]
+    words = ["<eps>", "!SIL", *sorted(lexicon, reverse=True), "#0"]
+    (folder / "words.txt").write_text(
+        "".join(f"{word} {number}\n" for number, word in enumerate(words)), encoding="utf-8"
+    )
+    lm = estimate([("ab", "cd"), ("dað",)], 1, "witten-bell", sorted(lexicon))
+    compiled = compile_graph(lm, lexicon, KaldiSystem.read(kaldi).hmm)
+    arcs = compiled.arcs()
+    word_ids = np.array([words.index(word) for word in compiled.words], dtype=np.int32)
+    fst = Transducer(
+        compiled.start,
+        arcs.source,
+        arcs.destination,
+        arcs.transition,
+        word_ids[arcs.word],
+        arcs.cost,
+        compiled.final_cost,
+    )
+    assert kaldifst.StdConstFst(to_openfst(fst)).write(str(folder / "HCLG.fst"))
+    given = Inputs.of(
+        train=data / "train",
+        test=data / "test",
+        lexicon=data / "lexicon.txt",
+        kaldi=kaldi,
+        hclg=folder,
+    )
+    settings = [*SETTINGS, "criteria=[]"]
+    out = tmp_path / "run"
+    results = Recipe.begin(out, given, None, settings, None, Silent()).all()
+    assert results["test"]["ce"]["trigram"]["wer"] < 10.0
+    stored = Graphs(out / "graph").decoding("tri", "trigram")
+    assert (stored.num_states, stored.words) == (compiled.num_states, compiled.words)
+    assert Model.load(out).graph.num_states == compiled.num_states
+    with pytest.raises(InputError, match=r"given ready-made; there is no lm\.arpa"):
+        language_model(out)
+
+
+def test_options_that_exclude_or_need_each_other(data: Path, tmp_path: Path) -> None:
+    paths = {"train": data, "test": data, "lexicon": data / "lexicon.txt"}
+    with pytest.raises(InputError, match="--hclg needs the system that it was made for"):
+        Inputs.of(**paths, hclg=tmp_path)
+    with pytest.raises(InputError, match="--hclg has its language model inside"):
+        Inputs.of(**paths, kaldi=tmp_path, hclg=tmp_path, lm=data / "lexicon.txt")
+    with pytest.raises(InputError, match=r"--kaldi .*none: no such file or folder"):
+        Inputs.of(**paths, kaldi=tmp_path / "none")

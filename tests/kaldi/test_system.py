@@ -10,9 +10,6 @@ import pytest
 from outergrad.corpus.lexicon import Lexicon, Pronunciation
 from outergrad.errors import InputError
 from outergrad.export.kaldi_hmm import write_kaldi_hmm
-from outergrad.hmm.model import HmmModel
-from outergrad.hmm.phones import PhoneTable
-from outergrad.hmm.topology import Topology
 from outergrad.kaldi.system import KaldiSystem
 
 Write = Callable[..., Path]
@@ -197,65 +194,28 @@ def test_a_deep_tree_is_refused_before_python_gives_up(write_system: Write) -> N
         KaldiSystem.read(write_system(tree=f"ContextDependency 3 1 ToPdf {deep}"))
 
 
-def test_a_real_systems_numbers(shared: Path, write_system: Write) -> None:
-    """AN4, tri: its transition_ids, pdfs and probabilities, under a tree with the same leaves.
-
-    The real tree is not at hand: one that asks for the left phone only has its leaves instead.
-    """
+def test_a_real_systems_numbers(shared: Path, an4: KaldiSystem) -> None:
     golden = shared / "golden"
     kaldi = np.load(golden / "graph" / "transitions.npz")
-    shown = (golden / "graph" / "transitions.txt").read_text()
-    names = [line.split()[0] for line in (golden / "graph" / "phones.txt").read_text().splitlines()]
-    found = re.findall(r"phone = (\S+) hmm-state = (\d+) pdf = (\d+)", shown)
-    triples = [(names.index(name), int(state), int(pdf)) for name, state, pdf in found]
-    phones = [number for number, name in enumerate(names) if number and not name.startswith("#")]
-    pdfs: dict[tuple[int, int], list[int]] = {}
-    for phone, state, pdf in triples:
-        pdfs.setdefault((phone, state), []).append(pdf)
-
-    def leaves(phone: int, state: int) -> str:
-        some = pdfs[phone, state]
-        return (
-            f"TE 0 {len(phones) + 1} ( "
-            + "".join(f"CE {some[min(left, len(some) - 1)]} " for left in range(len(phones) + 1))
-            + ")\n"
-        )
-
-    topology = Topology.default(len(phones))
-    roots = [
-        f"TE -1 {topology.num_states(phone)} ( "
-        + "".join(leaves(phone, state) for state in range(topology.num_states(phone)))
-        + ")\n"
-        for phone in phones
-    ]
-    tree = f"ContextDependency 3 1 ToPdf TE 1 {len(phones) + 1} ( NULL {''.join(roots)})\n"
-    hmm = HmmModel.monophone(PhoneTable(tuple(names[phone] for phone in phones)), topology)
-    folder = write_system(phones_txt=(golden / "graph" / "phones.txt").read_text())
-    write_kaldi_hmm(hmm, folder)  # for the topology, which is that of Kaldi's recipes
-    written = (folder / "final.mdl").read_text().split("<Triples>")[0]
-    listed = "\n".join(" ".join(map(str, triple)) for triple in triples)
-    values = " ".join(f"{value:.7g}" for value in kaldi["log_prob"])
-    (folder / "final.mdl").write_text(
-        f"{written}<Triples> {len(triples)}\n{listed}\n</Triples>\n<LogProbs>\n [ {values} ]\n"
-        "</LogProbs>\n</TransitionModel>\n"
-    )
-    (folder / "tree").write_text(tree + "EndContextDependency ")
-    (folder / "phones.txt").write_text((golden / "graph" / "phones.txt").read_text())
-    system = KaldiSystem.read(folder)
-    transitions = system.hmm.transitions
-    np.testing.assert_array_equal(system.transition_ids, np.arange(745))
+    transitions = an4.hmm.transitions
+    np.testing.assert_array_equal(an4.transition_ids, np.arange(745))
     np.testing.assert_array_equal(transitions.pdf_of[1:], kaldi["tid2pdf"][1:])
     np.testing.assert_array_equal(transitions.phone_of[1:], kaldi["tid2phone"][1:])
     np.testing.assert_array_equal(transitions.is_self_loop[1:], kaldi["is_self_loop"][1:] != 0)
     np.testing.assert_allclose(transitions.log_prob[1:], kaldi["log_prob"][1:], atol=1e-5)
-    # Its real alignments, as an archive.
+
+
+def test_a_real_systems_alignments(shared: Path, an4: KaldiSystem) -> None:
+    golden = shared / "golden"
     lines, expected = [], {}
     for utterance in (golden / "utts").read_text().split():
         numerator = np.load(golden / utterance / "numerator.npz")
         lines.append(f"{utterance} {' '.join(map(str, numerator['tid']))}\n")
-        expected[utterance] = numerator["pdf"]
-    (folder / "ali.1.txt").write_text("".join(lines))
-    aligned = dict(system.alignments())
+        expected[utterance] = numerator
+    (an4.folder / "ali.1.txt").write_text("".join(lines))
+    aligned = dict(an4.alignments())
     assert aligned.keys() == expected.keys()
+    transitions = an4.hmm.transitions
     for utterance, ids in aligned.items():
-        np.testing.assert_array_equal(transitions.pdf_of[ids], expected[utterance])
+        np.testing.assert_array_equal(transitions.pdf_of[ids], expected[utterance]["pdf"])
+        np.testing.assert_array_equal(transitions.phone_of[ids], expected[utterance]["phone"])

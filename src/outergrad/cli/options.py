@@ -36,6 +36,13 @@ Kaldi = Annotated[
         "tree, phones.txt, ali.*.gz."
     ),
 ]
+Hclg = Annotated[
+    Path | None,
+    typer.Option(
+        help="Graph directory of that system (HCLG.fst, words.txt) for test decoding, instead of "
+        "an LM."
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Only say what would be done: time, disk."),

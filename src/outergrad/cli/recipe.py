@@ -14,6 +14,7 @@ from outergrad.cli.options import (
     Dev,
     DryRun,
     DryRunJson,
+    Hclg,
     Init,
     Kaldi,
     LexiconFile,
@@ -50,6 +51,7 @@ def _from_data(last: str) -> Callable[..., None]:
         lm_text: LmText = None,
         init: Init = None,
         kaldi: Kaldi = None,
+        hclg: Hclg = None,
         config: ConfigFile = None,
         settings: Set = None,
         seed: Seed = None,
@@ -69,6 +71,7 @@ def _from_data(last: str) -> Callable[..., None]:
             lm_text=lm_text,
             init=init,
             kaldi=kaldi,
+            hclg=hclg,
         )
         if as_json and not dry_run:
             raise InputError("--json goes with --dry-run; a run writes results.json")

@@ -16,15 +16,18 @@ from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.estimation import estimate
 from outergrad.graph.ngram import NgramModel
 from outergrad.graph.utterance import UtteranceGraphs
+from outergrad.graph.words import word_table
 from outergrad.hmm.alignment import Alignments
 from outergrad.hmm.gmm import DiagonalGmm
 from outergrad.hmm.model import HmmModel
+from outergrad.kaldi.graph import read_kaldi_graph
+from outergrad.kaldi.system import KaldiSystem
 from outergrad.progress import Progress
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.settings import Inputs, RunConfig
 
 LMS = ("unigram", "trigram")
-"""unigram: the weak LM of training. trigram: the LM of the test, or the one given."""
+"""unigram: the weak LM of training. trigram: the LM of the test, or the one (or graph) given."""
 
 TYINGS = ("mono", "tri")
 """Monophone states; tied triphone states, which the DNN shares with the triphone GMM."""
@@ -95,9 +98,10 @@ class Graphs:
         """H C L G for "mono" or "tri" and "unigram" or "trigram", memory-mapped."""
         return DecodingGraph.load(self.folder / f"{tying}-{lm}")
 
-    def lm(self, lm: str) -> NgramModel:
-        """The language model."""
-        return read_arpa(self.folder / f"{lm}.arpa")
+    def lm(self, lm: str) -> NgramModel | None:
+        """The language model; None when the graph was given and nobody knows its model."""
+        path = self.folder / f"{lm}.arpa"
+        return read_arpa(path) if path.is_file() else None
 
 
 def run_graph(
@@ -113,7 +117,8 @@ def run_graph(
     for name, lm in _language_models(inputs, prepared, config, progress).items():
         write_arpa(lm, folder / f"{name}.arpa")
     summary: dict[str, Any] = {}
-    wanted = [(tying, name) for tying in bootstrapped.tyings for name in LMS]
+    names = [name for name in LMS if (folder / f"{name}.arpa").is_file()]
+    wanted = [(tying, name) for tying in bootstrapped.tyings for name in names]
     with progress.task("compiling decoding graphs") as advance:
         for done, (tying, name) in enumerate(wanted):
             advance(done, len(wanted))
@@ -123,6 +128,11 @@ def run_graph(
             graph = compile_graph(lm, lexicon, hmm, config.graph, notice=progress.note)
             graph.save(folder / f"{tying}-{name}")
             summary[f"{tying}_{name}_states"] = graph.num_states
+    if inputs.kaldi is not None and inputs.hclg is not None:
+        system = KaldiSystem.read(Path(inputs.kaldi))
+        graph = read_kaldi_graph(Path(inputs.hclg), system, word_table(lexicon), progress.note)
+        graph.save(folder / "tri-trigram")
+        summary["tri_trigram_states"] = graph.num_states
     return summary
 
 
@@ -141,6 +151,8 @@ def _language_models(
     if unknown:
         progress.note(f"  {unknown} words of the LM text are not in the lexicon and do not count")
     models = {"unigram": estimate(transcripts, 1, "witten-bell", vocabulary)}
+    if inputs.hclg is not None:
+        return models  # the graph for the test is given
     if inputs.lm is not None:
         models["trigram"] = read_arpa(Path(inputs.lm))
     else:

@@ -14,6 +14,7 @@ from outergrad import __version__
 from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table, to_toml
 from outergrad.criteria.config import Kind
 from outergrad.errors import InputError
+from outergrad.kaldi.graph import HCLG, WORDS
 from outergrad.kaldi.system import files_read, require_files
 from outergrad.progress import Progress
 from outergrad.recipes.ce import run_ce
@@ -197,11 +198,14 @@ class Recipe:
 
     def _graph(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
         texts = [path for path in (self.inputs.lm, self.inputs.lm_text) if path is not None]
-        depends = {
+        depends: dict[str, Any] = {
             "bootstrap": done["bootstrap"].digest,
             "config": [self.config.graph, self.config.lm],
             "texts": [fingerprint(Path(path)) for path in texts],
         }
+        if self.inputs.hclg is not None:
+            given = [Path(self.inputs.hclg) / name for name in (HCLG, WORDS)]
+            depends["hclg"] = [fingerprint(path) for path in given if path.is_file()]
         return self._run(
             "graph",
             depends,

@@ -143,13 +143,15 @@ class Model:
                 f"{name}: {LEXICON} has phones that the model lacks: {' '.join(unknown[:10])}"
             )
 
-    def save(self, directory: Path, lm: NgramModel, about: dict[str, Any] | None = None) -> None:
+    def save(
+        self, directory: Path, lm: NgramModel | None, about: dict[str, Any] | None = None
+    ) -> None:
         """Write the model directory; an existing one is replaced whole.
 
         Args:
             directory: where to.
-            lm: language model that the graph was compiled from; recognizing does not need it,
-                compiling a graph with another lexicon does.
+            lm: language model that the graph was compiled from, None when nobody knows it;
+                recognizing does not need it, compiling a graph with another lexicon does.
             about: JSON values for people: data, word errors, date.
 
         Raises:
@@ -164,7 +166,8 @@ class Model:
             self.acoustic.save(fresh / ACOUSTIC)
             self.hmm.save(fresh / HMM)
             write_lexicon(self.lexicon, fresh / LEXICON)
-            write_arpa(lm, fresh / LM)
+            if lm is not None:
+                write_arpa(lm, fresh / LM)
             self.graph.save(fresh / GRAPH)
             description = {
                 "format": FORMAT,
@@ -211,8 +214,15 @@ class Model:
 
 
 def language_model(path: Path) -> NgramModel:
-    """The language model that a model directory's graph was compiled from."""
-    return read_arpa(find_model(path) / LM)
+    """The language model that a model directory's graph was compiled from.
+
+    Raises:
+        InputError: no model, or its graph was given ready-made.
+    """
+    directory = find_model(path)
+    if not (directory / LM).is_file():
+        raise InputError(f"{directory}: its graph was given ready-made; there is no {LM}")
+    return read_arpa(directory / LM)
 
 
 def find_model(path: Path) -> Path:
