@@ -74,7 +74,7 @@ def transcribe(
 @app.command(rich_help_panel=PANEL)
 def align(
     first: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Model directory; with --train, the speech.")
+        Path, typer.Argument(metavar="MODEL", help="Model or run directory; with --train, speech.")
     ],
     second: Annotated[
         Path,
