@@ -5,6 +5,7 @@ in a folder that has the files that the pages speak of.
 """
 
 import importlib.util
+import json
 import re
 import shlex
 import shutil
@@ -122,6 +123,9 @@ def place(
     shutil.copytree(model_directory, folder / "my-run")
     train_gmm(tones).save(folder / "aligned" / "model")
     (folder / "my-run" / "config.toml").write_text("seed = 3\n")
+    (folder / "my-run" / "records").mkdir()
+    epoch = {"time": 1.0, "stage": "ce", "kind": "epoch", "epoch": 1, "train_ce": 2.5}
+    (folder / "my-run" / "records" / "ce.jsonl").write_text(json.dumps(epoch) + "\n")
     (folder / "my-settings.toml").write_text("[ce]\nmax_epochs = 3\n")
     archive = folder / "an4"
     (archive / "etc").mkdir(parents=True)
