@@ -6,6 +6,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,7 +67,8 @@ def server() -> Iterator[Served]:
             if served.tag is not None:
                 self.send_header("ETag", served.tag)
             self.end_headers()
-            self.wfile.write(body if served.stop_after is None else body[: served.stop_after])
+            with suppress(ConnectionError):  # who does not like the headers hangs up
+                self.wfile.write(body if served.stop_after is None else body[: served.stop_after])
 
         def log_message(self, *arguments: object) -> None:
             pass
