@@ -202,6 +202,32 @@ def test_tuning_speech_needs_alignments_too(data: Path, kaldi: Path, tmp_path: P
         recipe(data, tmp_path / "run", kaldi).through("bootstrap")
 
 
+def test_tuning_speech_with_unknown_words_has_no_reference(
+    data: Path, kaldi: Path, tmp_path: Path
+) -> None:
+    """Kaldi aligned it (with its word for unknown ones): no part of it goes into training."""
+    lexicon = read_lexicon(data / "lexicon.txt")[0]
+    corpus = read_input(data / "train", "dev", lexicon, Silent())[0]
+    tune = corpus.select(Prepared(data / "origin" / "prepare").corpus("tune").ids, "dev")
+    write_kaldi_directory(tune, tmp_path / "dev")
+    text = (tmp_path / "dev" / "text").read_text().splitlines()
+    odd, _, *rest = text[0].split()
+    text[0] = " ".join([odd, "unheard", *rest])
+    (tmp_path / "dev" / "text").write_text("\n".join(text) + "\n")
+    given = Inputs.of(
+        train=data / "train",
+        dev=tmp_path / "dev",
+        test=data / "test",
+        lexicon=data / "lexicon.txt",
+        kaldi=kaldi,
+    )
+    out = tmp_path / "run"
+    Recipe.begin(out, given, None, SETTINGS, None, Silent()).through("mmi")
+    aligned = Bootstrapped(out / "bootstrap").alignments("tune")
+    assert len(aligned) == len(tune) - 1
+    assert odd not in aligned
+
+
 @pytest.fixture
 def foreign_lexicon(tmp_path: Path) -> Path:
     path = tmp_path / "foreign.txt"

@@ -41,7 +41,13 @@ def run_kaldi(
     """
     system = KaldiSystem.read(source)
     hmm = system.hmm
-    parts = {part: prepared.corpus(part).ids for part in ("train", "tune")}
+    lexicon = prepared.lexicon()
+    # Kaldi aligns a word that the lexicon lacks as its word for unknown ones; here such an
+    # utterance has no reference, and the tuning speech may have some.
+    parts = {
+        part: [u.id for u in prepared.corpus(part) if all(word in lexicon for word in u.words)]
+        for part in ("train", "tune")
+    }
     found = dict(system.alignments())
     failed: dict[str, str] = {}
     adjusted = 0
