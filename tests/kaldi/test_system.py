@@ -88,6 +88,8 @@ def test_silence_of_another_name_and_number(write_system: Write) -> None:
     transitions = system.hmm.transitions
     assert transitions.pdf_of[system.transition_ids[[1, 8]]].tolist() == [0, 3]
     np.testing.assert_allclose(np.exp(transitions.log_prob[1:4]), np.array([4, 5, 6]) / 15, 1e-6)
+    (folder / "ali.ark").write_text("u1 1 8 8 15\n")
+    assert dict(system.alignments())["u1"].tolist() == [8, 1, 1, 15]
     # The tree asks whether the left phone is one of the silences: both still are.
     assert system.hmm.tying.pdf((1, 3, 0), 0) == system.hmm.tying.pdf((2, 3, 0), 0) == 4
 
