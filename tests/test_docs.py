@@ -5,17 +5,25 @@ in a folder that has the files that the pages speak of.
 """
 
 import importlib.util
+import json
 import re
 import shlex
 import shutil
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import typer
 
 from outergrad.cli import app
 from outergrad.corpus import write_lexicon
+from outergrad.features import mfcc
+from outergrad.hmm.gmm import DiagonalGmm
+from outergrad.hmm.model import HmmModel
+from outergrad.hmm.phones import PhoneTable
+from outergrad.hmm.topology import PhoneHmm, Topology
+from outergrad.recognizer.gmm_model import GmmModel, GmmModelConfig
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -79,6 +87,22 @@ def quick(arguments: list[str]) -> bool:
             return name in QUICK and "--train" not in arguments
 
 
+def train_gmm(tones: ModuleType) -> GmmModel:
+    """What align --train leaves: a Gaussian per tone, from what the tones are known to be."""
+    phones = PhoneTable.from_lexicon(tones.LEXICON)
+    topology = Topology(tuple(PhoneHmm.left_to_right(1) for _ in phones.names))
+    seconds = np.arange(tones.RATE) / tones.RATE
+    noise = 1e-3 * np.random.default_rng(2).standard_normal(tones.RATE)
+    frames = []
+    for name in phones.names:
+        sound = 0.3 * np.sin(2 * np.pi * tones.PITCH[name] * seconds) if name != "SIL" else 0.0
+        frames.append(mfcc((sound + noise).astype(np.float32), tones.RATE).mean(axis=0))
+    statics = np.array(frames) - np.mean(frames, axis=0)
+    means = np.concatenate([statics, np.zeros((len(phones), 2 * statics.shape[1]))], axis=1)
+    gmm = DiagonalGmm.single(means, np.full_like(means, 100.0))
+    return GmmModel(HmmModel.monophone(phones, topology), gmm, tones.LEXICON, GmmModelConfig())
+
+
 @pytest.fixture(scope="module")
 def place(
     tones: ModuleType, model_directory: Path, tmp_path_factory: pytest.TempPathFactory
@@ -97,7 +121,11 @@ def place(
     for name in ("recording.wav", "new-recording.ogg", "interview.wav", "a.flac", "b.ogg"):
         tones.record(folder / name, ["dað"])
     shutil.copytree(model_directory, folder / "my-run")
+    train_gmm(tones).save(folder / "aligned" / "model")
     (folder / "my-run" / "config.toml").write_text("seed = 3\n")
+    (folder / "my-run" / "records").mkdir()
+    epoch = {"time": 1.0, "stage": "ce", "kind": "epoch", "epoch": 1, "train_ce": 2.5}
+    (folder / "my-run" / "records" / "ce.jsonl").write_text(json.dumps(epoch) + "\n")
     (folder / "my-settings.toml").write_text("[ce]\nmax_epochs = 3\n")
     archive = folder / "an4"
     (archive / "etc").mkdir(parents=True)

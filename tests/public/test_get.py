@@ -6,6 +6,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,6 +32,10 @@ class Served:
     stop_after: int | None = None
     ranges: bool = True
     asked: list[str | None] = field(default_factory=list)
+    tag: str | None = None
+    """ETag of the content; a request for the rest of another one gets all."""
+    shift: int = 0
+    """Added to the byte that a partial answer says it begins at."""
     url: str = ""
 
 
@@ -43,16 +48,27 @@ def server() -> Iterator[Served]:
             wanted = self.headers.get("Range")
             served.asked.append(wanted)
             begin = 0
-            if wanted and served.ranges:
+            same = self.headers.get("If-Range") in (None, served.tag)
+            if wanted and served.ranges and same:
                 begin = int(wanted.removeprefix("bytes=").rstrip("-"))
                 if begin >= len(served.content):
-                    self.send_error(416)
+                    self.send_response(416)
+                    self.send_header("Content-Range", f"bytes */{len(served.content)}")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                     return
             body = served.content[begin:]
             self.send_response(206 if begin else 200)
             self.send_header("Content-Length", str(len(body)))
+            if begin:
+                last = len(served.content) - 1
+                begin += served.shift
+                self.send_header("Content-Range", f"bytes {begin}-{last}/{last + 1}")
+            if served.tag is not None:
+                self.send_header("ETag", served.tag)
             self.end_headers()
-            self.wfile.write(body if served.stop_after is None else body[: served.stop_after])
+            with suppress(ConnectionError):  # who does not like the headers hangs up
+                self.wfile.write(body if served.stop_after is None else body[: served.stop_after])
 
         def log_message(self, *arguments: object) -> None:
             pass
@@ -115,6 +131,65 @@ def test_a_server_that_is_not_there_is_a_failure_not_a_traceback(tmp_path: Path)
         fetch("file:///etc/hostname", tmp_path / "c", None, quiet)
 
 
+OTHER = bytes(reversed(CONTENT))
+
+
+def test_a_file_that_changed_in_the_meantime_is_begun_anew(server: Served, tmp_path: Path) -> None:
+    """Without a checksum too: no mixture of two files."""
+    server.content, server.tag, server.stop_after = CONTENT, '"one"', 600_000
+    with pytest.raises(RunError, match="run the same command again"):
+        fetch(server.url, tmp_path / "c", None, quiet)
+    server.content, server.tag, server.stop_after = OTHER, '"two"', None
+    assert fetch(server.url, tmp_path / "c", None, quiet) == sha256(OTHER)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_an_unchanged_file_goes_on_by_its_tag(server: Served, tmp_path: Path) -> None:
+    server.content, server.tag, server.stop_after = CONTENT, '"one"', 600_000
+    with pytest.raises(RunError):
+        fetch(server.url, tmp_path / "c", None, quiet)
+    kept = (tmp_path / "c.part").stat().st_size
+    server.stop_after = None
+    assert fetch(server.url, tmp_path / "c", None, quiet) == sha256(CONTENT)
+    assert server.asked[1] == f"bytes={kept}-"
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_more_than_the_server_has_is_begun_anew(server: Served, tmp_path: Path) -> None:
+    server.content = CONTENT
+    (tmp_path / "c.part").write_bytes(CONTENT + b"left over")
+    assert fetch(server.url, tmp_path / "c", None, quiet) == sha256(CONTENT)
+
+
+def test_a_server_that_sends_another_part_is_not_believed(server: Served, tmp_path: Path) -> None:
+    server.content, server.shift = CONTENT, 1
+    (tmp_path / "c.part").write_bytes(CONTENT[:1000])
+    with pytest.raises(RunError, match="another part than that from byte 1000"):
+        fetch(server.url, tmp_path / "c", None, quiet)
+    assert (tmp_path / "c.part").read_bytes() == CONTENT[:1000]
+
+
+def test_a_file_that_is_there_and_broken_is_named(tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(b"broken")
+    with pytest.raises(InputError, match=rf"{tmp_path / 'c'}: md5 is .*; delete it and fetch"):
+        fetch("http://127.0.0.1:9/x", tmp_path / "c", f"md5:{'0' * 32}", quiet)
+    with pytest.raises(InputError, match="write sha256:"):
+        fetch("http://127.0.0.1:9/x", tmp_path / "c", "crc:0", quiet)
+
+
+def test_every_archive_whose_publisher_states_a_checksum_has_one() -> None:
+    """OpenSLR lists MD5 sums of its resource 31; none are known of the others."""
+    known = {
+        archive.name: archive.checksum for corpus in CORPORA.values() for archive in corpus.archives
+    }
+    assert known == {
+        "an4_raw.bigendian.tar.gz": None,
+        "train-clean-5.tar.gz": "md5:5df7d4e78065366204ca6845bb08f490",
+        "dev-clean-2.tar.gz": "md5:6d7ab67ac6a1d2c993d050e16d61080d",
+        "samromur_21.05.tgz": None,
+    }
+
+
 def an4(samples: np.ndarray) -> dict[str, bytes]:
     """A corpus of two utterances as CMU publishes AN4."""
     return {
@@ -174,6 +249,22 @@ def test_an4_from_a_server(server: Served, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--sha256 says"):
         get_corpus(corpus, tmp_path / "an4", None, "0" * 64, Silent())
     get_corpus(corpus, tmp_path / "an4", None, sha256(server.content), Silent())
+
+
+def test_a_wrong_archive_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    given = tmp_path / "renamed.tar.gz"
+    given.write_bytes(tar_of(an4(SAMPLES)))
+    with pytest.raises(InputError, match="--sha256 says"):
+        get_corpus(CORPORA["an4"], tmp_path / "out", given, "0" * 64, Silent())
+    assert not (tmp_path / "out" / "unpacked").exists()
+    published = tmp_path / "train-clean-5.tar.gz"
+    published.write_bytes(given.read_bytes())
+    with pytest.raises(InputError, match="should be 5df7d4e7"):
+        get_corpus(CORPORA["mini-librispeech"], tmp_path / "out", published, None, Silent())
+    assert not (tmp_path / "out" / "unpacked").exists()
+    heard = Heard()
+    get_corpus(CORPORA["an4"], tmp_path / "out", given, None, heard)
+    assert any("renamed.tar.gz: no checksum is known" in note for note in heard.notes)
 
 
 @pytest.mark.parametrize("packed", [True, False])

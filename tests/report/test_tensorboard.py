@@ -11,7 +11,7 @@ import pytest
 from outergrad.errors import InputError, RunError
 from outergrad.recipes.recording import recording
 from outergrad.records import read_records
-from outergrad.report.tensorboard import TensorboardSink, require_tensorboard
+from outergrad.report.tensorboard import TensorboardSink, require_tensorboard, write_curves
 
 needed = pytest.mark.skipif(
     importlib.util.find_spec("tensorboard") is None, reason="needs the extra `tensorboard`"
@@ -136,3 +136,45 @@ def test_without_the_package_one_line_says_how_to_get_it(monkeypatch: pytest.Mon
     with pytest.raises(InputError, match=r"pip install 'outergrad\[tensorboard\]'") as caught:
         require_tensorboard()
     assert "\n" not in str(caught.value)
+
+
+@needed
+def test_an_export_has_the_curves_that_the_training_would_have_written(
+    tmp_path: Path, curves: Read
+) -> None:
+    run = tmp_path / "run"
+    with recording(run, "mmi", resumed=False, tensorboard=True) as records:
+        records.write("evaluation", 0.0, updates=0, **EVALUATION)
+        records.write("push", 0.4, **push(1, 4.0, norm=3.0, clipped=False))
+        records.write("push", 1.8, **push(2, 8.0, norm=5.0, clipped=True))
+        records.write("evaluation", 2.0, updates=2, **{**EVALUATION, "wer": 11.0})
+    assert write_curves(run, tmp_path / "out") == 4
+    live = curves(run / "tensorboard" / "mmi")
+    assert curves(tmp_path / "out" / "mmi") == live
+    assert [step for step, _ in live["held_out/wer"]] == [0, 2]
+    (tmp_path / "out" / "mmi" / "events.out.tfevents.1.other").write_bytes(b"")
+    write_curves(run, tmp_path / "out")
+    suffixes = sorted(path.suffix for path in (tmp_path / "out" / "mmi").iterdir())
+    assert suffixes == [".other", ".outergrad"], "replaces its own file and no other"
+
+
+@needed
+def test_records_of_an_older_version_lack_curves_and_nothing_else(
+    tmp_path: Path, curves: Read
+) -> None:
+    run = tmp_path / "run"
+    with recording(run, "mmi", resumed=False, tensorboard=False) as records:
+        records.write("push", 0.4, outer_age_updates=4.0)
+        records.write("evaluation", 2.0, updates=2, **EVALUATION)
+    write_curves(run, tmp_path / "out")
+    found = curves(tmp_path / "out" / "mmi")
+    assert found["age/outer_updates"] == [(0, 4.0)]
+    assert "gradient/norm" not in found
+
+
+@needed
+def test_nothing_to_export_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing is recorded"):
+        write_curves(tmp_path, tmp_path / "out")
+    with pytest.raises(InputError, match="no such run"):
+        write_curves(tmp_path / "absent", tmp_path / "out")

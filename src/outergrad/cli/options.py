@@ -29,6 +29,20 @@ Init = Annotated[
     Path | None,
     typer.Option(help="Model or run directory whose hidden layers the DNN starts from."),
 ]
+Kaldi = Annotated[
+    Path | None,
+    typer.Option(
+        help="Directory of a Kaldi system, like exp/tri3_ali, instead of the bootstrap: final.mdl, "
+        "tree, phones.txt, ali.*.gz."
+    ),
+]
+Hclg = Annotated[
+    Path | None,
+    typer.Option(
+        help="Graph directory of that system (HCLG.fst, words.txt) for test decoding, instead of "
+        "an LM."
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Only say what would be done: time, disk."),

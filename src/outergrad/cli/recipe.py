@@ -14,7 +14,9 @@ from outergrad.cli.options import (
     Dev,
     DryRun,
     DryRunJson,
+    Hclg,
     Init,
+    Kaldi,
     LexiconFile,
     LmText,
     Out,
@@ -49,6 +51,8 @@ def _from_data(last: str) -> Callable[..., None]:
         lm: Arpa = None,
         lm_text: LmText = None,
         init: Init = None,
+        kaldi: Kaldi = None,
+        hclg: Hclg = None,
         config: ConfigFile = None,
         settings: Set = None,
         seed: Seed = None,
@@ -61,7 +65,15 @@ def _from_data(last: str) -> Callable[..., None]:
         from outergrad.recipes.settings import Inputs
 
         inputs = Inputs.of(
-            train=train, test=test, lexicon=lexicon, dev=dev, lm=lm, lm_text=lm_text, init=init
+            train=train,
+            test=test,
+            lexicon=lexicon,
+            dev=dev,
+            lm=lm,
+            lm_text=lm_text,
+            init=init,
+            kaldi=kaldi,
+            hclg=hclg,
         )
         if as_json and not dry_run:
             raise InputError("--json goes with --dry-run; a run writes results.json")

@@ -74,7 +74,7 @@ def transcribe(
 @app.command(rich_help_panel=PANEL)
 def align(
     first: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Model directory; with --train, the speech.")
+        Path, typer.Argument(metavar="MODEL", help="Model or run directory; with --train, speech.")
     ],
     second: Annotated[
         Path,
@@ -124,16 +124,27 @@ def export(
         Path | None, typer.Option("--onnx", help="ONNX file to write: frames to acoustic scores.")
     ] = None,
     kaldi: Annotated[
-        Path | None, typer.Option("--kaldi", help="Folder for Kaldi's nnet1 text format.")
+        Path | None,
+        typer.Option("--kaldi", help="Folder for nnet1 text, tree and transition model."),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option("--tensorboard", help="Folder for the curves of a run, as event files."),
     ] = None,
 ) -> None:
-    """Write the network for other programs: ONNX, Kaldi."""
+    """Write the network for other programs: ONNX, Kaldi; or a run's records: TensorBoard."""
     from outergrad.export.kaldi import write_kaldi
     from outergrad.export.onnx import write_onnx
     from outergrad.recognizer.model import Model
+    from outergrad.report.tensorboard import write_curves
 
+    if onnx is None and kaldi is None and tensorboard is None:
+        raise InputError("say which format: --onnx FILE, --kaldi FOLDER or --tensorboard FOLDER")
+    if tensorboard is not None:
+        count = write_curves(model, tensorboard)
+        print(f"wrote the curves of {count} records to {tensorboard}", file=sys.stderr)
     if onnx is None and kaldi is None:
-        raise InputError("say which format: --onnx FILE or --kaldi FOLDER")
+        return
     loaded = Model.load(model)
     if onnx is not None:
         write_onnx(loaded, onnx)

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     SEGMENT = "segment outside the recording"
     BAD_RECORDING = "recording unusable"
     NO_AUDIO = "transcript without audio"
+    NO_FEATURES = "utterance without features"
     NO_TRANSCRIPT = "audio without transcript"
     EMPTY_TRANSCRIPT = "empty transcript"
     UNKNOWN_WORD = "word outside the lexicon"

@@ -179,7 +179,7 @@ def _test_errors(recipe: DnnRecipe) -> dict[tuple[str, str], Errors]:
 
 def _frame_errors(recipe: DnnRecipe) -> dict[str, Errors]:
     """Frame errors of the held-out speech by utterance, frames counted as words are."""
-    hmm, _ = recipe.bootstrapped.gmm("tri")
+    hmm = recipe.bootstrapped.hmm("tri")
     targets = pdf_targets(recipe.bootstrapped.alignments("tune"), hmm.transitions)
     features = recipe.prepared.filterbank("tune")
     found: dict[str, Errors] = {}

@@ -1,4 +1,4 @@
-"""The network in Kaldi's nnet1 text format, with the counts that give its priors.
+"""The network in Kaldi's nnet1 text format, with the counts that give its priors, and the HMM.
 
 nnet1 because it describes exactly this network (affine transforms, activations, softmax) and
 nothing else: ``nnet-forward --class-frame-counts=prior.counts final.nnet`` reads it.
@@ -11,8 +11,10 @@ import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.errors import RunError
+from outergrad.export.kaldi_hmm import write_kaldi_hmm
 from outergrad.export.onnx import layers
-from outergrad.features.frontend import FilterbankConfig
+from outergrad.features.frontend import FilterbankConfig, GivenConfig
+from outergrad.kaldi.system import MODEL, PHONES, TREE
 from outergrad.recognizer.model import Model
 
 NETWORK, COUNTS, README = "final.nnet", "prior.counts", "README"
@@ -21,7 +23,9 @@ _TOTAL = 1e9
 
 
 def write_kaldi(model: Model, folder: Path) -> None:
-    """Write ``final.nnet``, ``prior.counts`` and ``README`` into `folder`, which is made.
+    """Write network, counts, tree, transition model, phones and a README into `folder`.
+
+    The folder is made when it is missing.
 
     Raises:
         RunError: it cannot be written.
@@ -31,6 +35,7 @@ def write_kaldi(model: Model, folder: Path) -> None:
         with (folder / NETWORK).open("w", encoding="ascii") as stream:
             stream.writelines(_network(model))
         (folder / COUNTS).write_text(_counts(model.acoustic.log_priors), encoding="ascii")
+        write_kaldi_hmm(model.hmm, folder)
         (folder / README).write_text(_readme(model), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror}") from error
@@ -74,16 +79,25 @@ def _counts(log_priors: Float32Array) -> str:
 def _readme(model: Model) -> str:
     front_end = model.front_end
     config = front_end.config
-    kind = "log-mel filterbank" if isinstance(config, FilterbankConfig) else "MFCC"
+    if isinstance(config, GivenConfig):
+        source = "the feats.scp that it was trained with"
+    else:
+        kind = "log-mel filterbank" if isinstance(config, FilterbankConfig) else "MFCC"
+        source = (
+            f"{kind} from {front_end.rate} Hz audio without dither, energies floored at "
+            f"{config.energy_floor:g}"
+        )
     return f"""\
 The network of an outergrad model ({model.system}) in Kaldi's nnet1 text format.
 
 Scores: nnet-forward --apply-log=true --class-frame-counts={COUNTS} {NETWORK} ark:in ark:out
 
-Input: {kind}, {config.dim} values every {config.frame_shift_ms:g} ms, from {front_end.rate} Hz
-audio without dither, energies floored at {config.energy_floor:g}; less the speaker's mean, divided
-by the deviation (both in acoustic/description.json of the model); then spliced with
-{front_end.left} frames before and {front_end.right} after.
+Input: {config.dim} values every {config.frame_shift_ms:g} ms: {source};
+less the speaker's mean, divided by the deviation (both in acoustic/description.json of the model);
+then spliced with {front_end.left} frames before and {front_end.right} after.
 
-pdf_ids are those of hmm.json of the model, not of a Kaldi tree.
+pdf_ids and transition_ids are those of {TREE} and {MODEL} here. {MODEL} is a transition model
+without acoustic model, all that make-h-transducer, add-self-loops and latgen-faster-mapped read of
+it. For a data/lang with the same numbers: prepare_lang.sh --position-dependent-phones false
+--phone-symbol-table {PHONES}.
 """

@@ -1,9 +1,10 @@
 """Filterbank and MFCC features, normalisation, and the store that processes share."""
 
-from outergrad.features.extract import FrontEnd, extract
+from outergrad.features.extract import FrontEnd, extract, store_features
 from outergrad.features.frontend import (
     FeatureConfig,
     FilterbankConfig,
+    GivenConfig,
     MfccConfig,
     compute_features,
     deltas,
@@ -19,6 +20,7 @@ __all__ = [
     "FeatureStore",
     "FilterbankConfig",
     "FrontEnd",
+    "GivenConfig",
     "MfccConfig",
     "Normalisation",
     "Statistics",
@@ -30,4 +32,5 @@ __all__ = [
     "filterbank",
     "mfcc",
     "stack",
+    "store_features",
 ]

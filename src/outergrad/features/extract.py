@@ -1,6 +1,6 @@
 """From a corpus to a feature store, and from new audio to the same kind of features."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -21,14 +21,23 @@ from outergrad.corpus.problems import Kind, Problem
 from outergrad.corpus.utterance import Corpus, Utterance
 from outergrad.errors import InputError
 from outergrad.features.frontend import (
+    ComputedConfig,
     FeatureConfig,
     FilterbankConfig,
+    GivenConfig,
     MfccConfig,
     compute_features,
+    from_audio,
     stack,
 )
 from outergrad.features.normalisation import Normalisation, Statistics, StatisticsAccumulator
 from outergrad.features.store import FeatureStore, StoreWriter
+
+_KINDS: Mapping[str, type[FeatureConfig]] = {
+    "filterbank": FilterbankConfig,
+    "mfcc": MfccConfig,
+    "given": GivenConfig,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +68,12 @@ class FrontEnd:
         Raises:
             InputError: The audio is shorter than one frame.
         """
-        computed = compute_features(samples, self.rate, self.config)
+        config = from_audio(self.config)
+        computed = compute_features(samples, self.rate, config)
         if not len(computed):
             raise InputError(
                 f"{len(samples) / self.rate:.3f} s of audio are shorter than one frame "
-                f"({self.config.frame_length_ms:g} ms)"
+                f"({config.frame_length_ms:g} ms)"
             )
         return computed if self.statistics is None else self.statistics.apply(computed, speaker)
 
@@ -73,9 +83,8 @@ class FrontEnd:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for a model description or the attributes of a store."""
-        kind = "filterbank" if isinstance(self.config, FilterbankConfig) else "mfcc"
         return {
-            "kind": kind,
+            "kind": next(kind for kind, known in _KINDS.items() if isinstance(self.config, known)),
             "config": asdict(self.config),
             "rate": self.rate,
             "left": self.left,
@@ -91,11 +100,7 @@ class FrontEnd:
             InputError: The description is damaged.
         """
         try:
-            kinds: dict[str, type[FeatureConfig]] = {
-                "filterbank": FilterbankConfig,
-                "mfcc": MfccConfig,
-            }
-            kind = kinds[values["kind"]]
+            kind = _KINDS[values["kind"]]
             known = {entry.name for entry in fields(kind)}
             options = dict(values["config"])
             if set(options) != known:
@@ -125,7 +130,7 @@ class FrontEnd:
 
 def extract(
     corpus: Corpus,
-    config: FeatureConfig,
+    config: ComputedConfig,
     store_path: Path,
     normalisation: Normalisation | None = None,
     left: int = 0,
@@ -135,10 +140,7 @@ def extract(
     progress: Progress | None = None,
     workers: int = 2,
 ) -> list[Problem]:
-    """Compute the features of a corpus and write them to a store.
-
-    Audio is read once; raw features go to the store's temporary file and are normalised there, so
-    memory does not grow with the corpus. `FrontEnd.of_store` tells what was done.
+    """Compute the features of a corpus and write them to a store, see `store_features`.
 
     Args:
         corpus: Utterances to read.
@@ -160,6 +162,66 @@ def extract(
         InputError: No utterance has features, or options contradict each other.
         RunError: The store cannot be written.
     """
+    if workers < 1:
+        raise InputError(f"extract: workers must be at least 1, not {workers}")
+    # Bad options must fail here and not once per utterance.
+    compute_features(np.zeros(0, dtype=np.float32), SAMPLE_RATE, config)
+    formats: list[tuple[int, int]] = []
+
+    def computed() -> Iterator[tuple[Utterance, Problem | Float32Array]]:
+        results = map_in_threads(partial(_features_of, config=config), corpus, workers)
+        for utterance, result in results:
+            if isinstance(result, Problem):
+                yield utterance, result
+            else:
+                formats.append(result[1])
+                yield utterance, result[0]
+
+    problems = store_features(
+        corpus,
+        config,
+        computed(),
+        store_path,
+        normalisation,
+        left,
+        right,
+        reference=reference,
+        progress=progress,
+    )
+    return problems + conversion_notices(formats)
+
+
+def store_features(
+    corpus: Corpus,
+    config: FeatureConfig,
+    results: Iterable[tuple[Utterance, Problem | Float32Array]],
+    store_path: Path,
+    normalisation: Normalisation | None = None,
+    left: int = 0,
+    right: int = 0,
+    *,
+    reference: Statistics | None = None,
+    progress: Progress | None = None,
+) -> list[Problem]:
+    """Normalise features and write them to a store.
+
+    They go to the store's temporary file as they come and are normalised there, so memory does not
+    grow with the corpus. `FrontEnd.of_store` tells what was done.
+
+    Args:
+        corpus: Whose features these are.
+        config: What kind they are.
+        results: Each utterance with its features, float32 `[frames, dim]`, or with the reason why
+            it has none.
+        store_path, normalisation, left, right, reference, progress: See `extract`.
+
+    Returns:
+        Utterances without features, with reasons.
+
+    Raises:
+        InputError: No utterance has features, or options contradict each other.
+        RunError: The store cannot be written.
+    """
     normalisation = normalisation or Normalisation(speaker_mean=False, global_variance=False)
     if reference is not None and reference.normalisation != normalisation:
         raise InputError(
@@ -169,26 +231,18 @@ def extract(
         raise InputError(
             f"the reference has dimension {len(reference.mean)}, the features {config.dim}"
         )
-    if workers < 1:
-        raise InputError(f"extract: workers must be at least 1, not {workers}")
-    # Bad options must fail here and not once per utterance.
-    compute_features(np.zeros(0, dtype=np.float32), SAMPLE_RATE, config)
     problems: list[Problem] = []
-    formats: list[tuple[int, int]] = []
     sums = StatisticsAccumulator()
     with StoreWriter(store_path, left=left, right=right) as writer:
-        results = map_in_threads(partial(_features_of, config=config), corpus, workers)
         for done, (utterance, result) in enumerate(results, start=1):
             if isinstance(result, Problem):
                 problems.append(result)
             else:
-                features, source_format = result
-                writer.append(utterance.id, features)
-                sums.add(utterance.speaker, features)
-                formats.append(source_format)
+                writer.append(utterance.id, result)
+                sums.add(utterance.speaker, result)
             if progress is not None:
                 progress(done, len(corpus))
-        if not formats:
+        if len(problems) == len(corpus):
             first = f" The first problem: {problems[0]}" if problems else ""
             raise InputError(f"no utterance of corpus {corpus.name} has features.{first}")
         statistics = None
@@ -196,7 +250,7 @@ def extract(
             statistics = _normalise(corpus, writer, sums, normalisation, reference)
         front_end = FrontEnd(config, statistics, left, right)
         writer.finish({"front_end": front_end.to_json(), "corpus": corpus.name})
-    return problems + conversion_notices(formats)
+    return problems
 
 
 def _normalise(
@@ -225,7 +279,7 @@ def _normalise(
 _Result = Problem | tuple[Float32Array, tuple[int, int]]
 
 
-def _features_of(utterance: Utterance, config: FeatureConfig) -> _Result:
+def _features_of(utterance: Utterance, config: ComputedConfig) -> _Result:
     try:
         audio = read_audio(utterance)
     except AudioError as error:

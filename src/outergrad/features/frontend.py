@@ -71,11 +71,45 @@ class MfccConfig(FrameConfig):
         return self.num_ceps
 
 
-FeatureConfig = FilterbankConfig | MfccConfig
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenConfig:
+    """Features that were computed elsewhere (a Kaldi system's ``feats.scp``)."""
+
+    dim: int
+    """Values per frame."""
+    frame_shift_ms: float = 10.0
+    """Distance of two frames, in ms."""
+
+
+ComputedConfig = FilterbankConfig | MfccConfig
+FeatureConfig = ComputedConfig | GivenConfig
 
 
 def compute_features(samples: Float32Array, rate: int, config: FeatureConfig) -> Float32Array:
-    """Filterbank or MFCC features, whichever `config` describes; see `filterbank` and `mfcc`."""
+    """Filterbank or MFCC features, whichever `config` describes; see `filterbank` and `mfcc`.
+
+    Raises:
+        InputError: as these, and for features that were computed elsewhere.
+    """
+    return _computed(samples, rate, from_audio(config))
+
+
+def from_audio(config: FeatureConfig) -> ComputedConfig:
+    """`config`, if features of this kind can be computed from audio.
+
+    Raises:
+        InputError: they were computed elsewhere.
+    """
+    if isinstance(config, GivenConfig):
+        raise InputError(
+            f"this model takes features that were computed elsewhere ({config.dim} values a "
+            "frame, from feats.scp): audio cannot be turned into them here. Export the network, "
+            "or train with features=filterbank"
+        )
+    return config
+
+
+def _computed(samples: Float32Array, rate: int, config: ComputedConfig) -> Float32Array:
     if isinstance(config, FilterbankConfig):
         return filterbank(samples, rate, config)
     return mfcc(samples, rate, config)
@@ -192,7 +226,7 @@ def windows_of(rows: Float32Array, width: int) -> Float32Array:
     )
 
 
-def _validate(samples: Float32Array, rate: int, config: FeatureConfig) -> None:
+def _validate(samples: Float32Array, rate: int, config: ComputedConfig) -> None:
     """Refuse what kaldi-native-fbank would refuse with less to say, or not at all."""
     if samples.ndim != 1 or samples.dtype != np.float32:
         raise InputError(
@@ -239,7 +273,7 @@ def _mel(frequency: float) -> float:
     return 1127.0 * math.log1p(frequency / 700.0)
 
 
-def _log_mel(samples: Float32Array, rate: int, config: FeatureConfig) -> Float32Array:
+def _log_mel(samples: Float32Array, rate: int, config: ComputedConfig) -> Float32Array:
     options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.samp_freq = rate
     options.frame_opts.frame_length_ms = config.frame_length_ms

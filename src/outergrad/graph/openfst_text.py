@@ -103,17 +103,30 @@ def write_openfst_text(graph: DecodingGraph, path: Path) -> None:
     path.write_text("\n".join([*lines, *finals]) + "\n", encoding="utf-8")
 
 
+def read_symbol_table(path: Path) -> dict[str, int]:
+    """Symbol → id from an OpenFst symbol table (Kaldi's ``words.txt``, ``phones.txt``).
+
+    Raises:
+        InputError: the file cannot be read, or a line is not ``symbol id`` with an id of its own.
+    """
+    ids: dict[str, int] = {}
+    seen: set[int] = set()
+    for number, fields in _rows(path):
+        fine = len(fields) == 2 and fields[1].isdecimal() and fields[0] not in ids
+        if not fine or int(fields[1]) in seen:
+            raise InputError(f"{path}:{number}: expected 'word id', each id once")
+        ids[fields[0]] = int(fields[1])
+        seen.add(ids[fields[0]])
+    return ids
+
+
 def read_word_table(path: Path) -> tuple[str, ...]:
     """Word of each word_id from an OpenFst symbol table (Kaldi's ``words.txt``): ``word id``.
 
     Raises:
         InputError: the file cannot be read, or ids are not 0, 1, ... in some order.
     """
-    words: dict[int, str] = {}
-    for number, fields in _rows(path):
-        if len(fields) != 2 or not fields[1].isdecimal() or int(fields[1]) in words:
-            raise InputError(f"{path}:{number}: expected 'word id', each id once")
-        words[int(fields[1])] = fields[0]
+    words = {number: word for word, number in read_symbol_table(path).items()}
     if not words or sorted(words) != list(range(len(words))):
         raise InputError(f"{path}: the ids of the words must be 0 ... number of words - 1")
     return tuple(words[number] for number in range(len(words)))

@@ -49,7 +49,7 @@ def open_run(run: Path) -> RunParts:
     prepared = Prepared(run / "prepare")
     bootstrapped = Bootstrapped(run / "bootstrap")
     graphs = Graphs(run / "graph")
-    hmm, _ = bootstrapped.gmm("tri")
+    hmm = bootstrapped.hmm("tri")
     return RunParts(
         graph=graphs.decoding("tri", "unigram"),
         references=reference_graphs(prepared, bootstrapped, graphs, config),

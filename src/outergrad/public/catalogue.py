@@ -9,7 +9,8 @@ class Archive:
 
     Args:
         url: Where it is.
-        checksum: "md5:…" or "sha256:…" as its publisher states it; None when none is published.
+        checksum: "md5:…" or "sha256:…" as its publisher states it; None when none is known to
+            this project. A checksum that nobody has published is not made up here.
     """
 
     url: str

@@ -25,7 +25,8 @@ def get_corpus(
         corpus: which.
         out: folder; gets ``train`` and the like, ``lexicon.txt``, ``source.json``.
         given: an archive or unpacked folder on disk, instead of the network.
-        sha256: checksum that the (first) archive must have, besides the published one.
+        sha256: checksum that the (first) archive must have, besides the published one; compared
+            before anything is unpacked.
         progress: where to say the licence and how far it is.
 
     Returns:
@@ -44,29 +45,20 @@ def get_corpus(
         source = given
         if given.is_file():
             published = {archive.name: archive.checksum for archive in corpus.archives}
-            sums[given.name] = verify(given, published.get(given.name))
+            checksum = published.get(given.name)
+            sums[given.name] = verify(given, checksum)
+            _judge(given.name, sums[given.name], checksum, sha256, progress)
             source = out / "unpacked"
             unpack(given, source)
     else:
         source = out / "unpacked"
-        for archive in corpus.archives:
+        for number, archive in enumerate(corpus.archives):
             path = out / "archives" / archive.name
             with progress.task(f"fetching {archive.name}, bytes") as advance:
                 sums[archive.name] = fetch(archive.url, path, archive.checksum, advance)
+            wanted = sha256 if number == 0 else None
+            _judge(archive.name, sums[archive.name], archive.checksum, wanted, progress)
             unpack(path, source)
-    if sha256 is not None and sums and sha256.lower() != next(iter(sums.values())):
-        name, found = next(iter(sums.items()))
-        raise InputError(f"{name}: SHA-256 is {found}, --sha256 says {sha256}")
-    unverified = [
-        archive.name
-        for archive in corpus.archives
-        if archive.checksum is None and archive.name in sums and sha256 is None
-    ]
-    for name in unverified:
-        progress.note(
-            f"  {name}: its publisher states no checksum; its SHA-256 is {sums[name]} "
-            "(--sha256 verifies it next time)"
-        )
     parts = lay_out(corpus.name, source, out)
     counts = {part: len(found) for part, found in parts.items()}
     about = {"corpus": corpus.name, "licence": corpus.licence, "sha256": sums, "counts": counts}
@@ -75,3 +67,20 @@ def get_corpus(
     said = ", ".join(f"{part} {count} utterances" for part, count in counts.items())
     progress.note(f"in {out}: {said}")
     return about
+
+
+def _judge(
+    name: str, found: str, checksum: str | None, wanted: str | None, progress: Progress
+) -> None:
+    """Before anything is unpacked: compare with --sha256, or say that nothing vouches for a file.
+
+    Raises:
+        InputError: it is another file than --sha256 says.
+    """
+    if wanted is not None and wanted.lower() != found:
+        raise InputError(f"{name}: SHA-256 is {found}, --sha256 says {wanted}")
+    if wanted is None and checksum is None:
+        progress.note(
+            f"  {name}: no checksum is known for a file of this name; its SHA-256 is {found} "
+            "(--sha256 verifies it next time)"
+        )

@@ -18,7 +18,7 @@ from outergrad.corpus import (
     write_problems,
 )
 from outergrad.corpus.problems import Kind
-from outergrad.errors import RunError
+from outergrad.errors import InputError, RunError
 from outergrad.features.extract import extract
 from outergrad.features.store import FeatureStore
 from outergrad.progress import Progress
@@ -27,7 +27,8 @@ from outergrad.recipes.prepare import read_input, stop_if_mostly_bad
 from outergrad.recipes.settings import RunConfig
 from outergrad.recipes.stages import RunDirectory, fingerprint
 from outergrad.recognizer.alignment import Aligned, align_corpus, merged_lexicon
-from outergrad.recognizer.model import Model
+from outergrad.recognizer.directory import MANIFEST, read_manifest
+from outergrad.recognizer.gmm_model import GmmModel, GmmModelConfig, load_aligning_model
 from outergrad.recognizer.output import AlignmentWriter
 from outergrad.recognizer.timing import time_words
 
@@ -35,10 +36,10 @@ from outergrad.recognizer.timing import time_words
 def align_with_model(
     model_path: Path, data: Path, out: Path, lexicon_path: Path | None, progress: Progress
 ) -> dict[str, Any]:
-    """Align a corpus with a trained model.
+    """Align a corpus with a trained model, a network or a GMM.
 
     Args:
-        model_path: model directory.
+        model_path: model directory, of a run or of `align_from_nothing`.
         data: corpus in any known layout.
         out: folder for the alignments.
         lexicon_path: pronunciations of words that the model's lexicon lacks.
@@ -51,7 +52,7 @@ def align_with_model(
         InputError: nothing readable.
         RunError: no utterance could be aligned, or `out` cannot be written.
     """
-    model = Model.load(model_path)
+    model = load_aligning_model(model_path)
     more = read_lexicon(lexicon_path)[0] if lexicon_path is not None else None
     lexicon = merged_lexicon(model, more)
     with RunDirectory(out, progress).locked():
@@ -74,9 +75,10 @@ def align_with_model(
 def align_from_nothing(
     data: Path, lexicon_path: Path, out: Path, settings: Sequence[str], progress: Progress
 ) -> dict[str, Any]:
-    """Train a triphone GMM on a corpus and write the alignments that it ends with.
+    """Train a triphone GMM on a corpus; write the alignments that it ends with, and the model.
 
-    Stages `prepare` and `bootstrap` are kept in `out`, so that an interrupted command goes on.
+    Stages `prepare` and `bootstrap` are kept in `out`, so that an interrupted command goes on; the
+    model is in the folder ``model``.
     Arguments, result and errors are those of `align_with_model`.
     """
     config = build(RunConfig, parse_overrides(settings), "--set")
@@ -91,12 +93,30 @@ def align_from_nothing(
             },
             lambda folder: _prepare(folder, data, lexicon_path, config, progress),
         )
-        run.run(
+        trained = run.run(
             "bootstrap",
             {"prepare": prepared.digest, "config": config.bootstrap},
             lambda folder: _bootstrap(folder, run.folder("prepare"), config, progress),
         )
+        _package(out / "model", run, config, trained.digest, data)
         return _write(out, run, config, progress)
+
+
+def _package(
+    directory: Path, run: RunDirectory, config: RunConfig, digest: str, data: Path
+) -> None:
+    """Write the trained GMM as a model directory, unless this very one is there."""
+    if (directory / MANIFEST).is_file():
+        try:
+            if read_manifest(directory)["about"].get("digest") == digest:
+                return
+        except InputError:
+            pass  # damaged, or something else: written anew
+    hmm, gmm = Bootstrapped(run.folder("bootstrap")).gmm("tri")
+    lexicon = read_lexicon(run.folder("prepare") / "lexicon.txt")[0]
+    # Utterances were aligned with the weights that graphs have by default.
+    model = GmmModel(hmm, gmm, lexicon, GmmModelConfig(config.mfcc))
+    model.save(directory, {"data": data.resolve().name, "digest": digest})
 
 
 def _prepare(
@@ -138,7 +158,7 @@ def _write(out: Path, run: RunDirectory, config: RunConfig, progress: Progress) 
     corpus = read_kaldi_directory(prepared / "speech")[0]
     lexicon = read_lexicon(prepared / "lexicon.txt")[0]
     bootstrapped = Bootstrapped(run.folder("bootstrap"))
-    hmm, _ = bootstrapped.gmm("tri")
+    hmm = bootstrapped.hmm("tri")
     alignments = bootstrapped.alignments("train")
     stamp = run.stamp("bootstrap")
     failed = stamp.summary["unaligned"] if stamp is not None else {}
@@ -170,6 +190,7 @@ def _finish(
     progress.note(
         f"{aligned} utterances aligned ({seconds / 60:.1f} min), {failed} not; "
         f"in {out}: textgrids/, words.ctm, phones.ctm, alignments.jsonl"
+        + (f"; model: {out / 'model'}" if (out / "model" / MANIFEST).is_file() else "")
     )
     if not aligned:
         raise RunError(f"no utterance could be aligned; {out / 'bad_utterances.tsv'} says why")

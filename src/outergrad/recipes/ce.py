@@ -53,7 +53,7 @@ def run_ce(
         config: all settings.
         progress: bars and notes.
     """
-    hmm, _ = bootstrapped.gmm("tri")
+    hmm = bootstrapped.hmm("tri")
     alignments = {part: bootstrapped.alignments(part) for part in ("train", "tune")}
     targets = {
         utterance: pdfs

@@ -22,6 +22,8 @@ _EXTRAS = {
     "demo": ("espeakng-loader",),
     "ray": ("ray",),
     "onnx": ("onnx", "onnxruntime"),
+    "kaldi": ("kaldi_native_io",),
+    "lhotse": ("lhotse",),
     "tensorboard": ("tensorboard",),
 }
 _NEEDED_BYTES = 1 << 30

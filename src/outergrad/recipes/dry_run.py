@@ -64,7 +64,13 @@ def dry_run(
     recipe.stamps(last)
     minutes = {part: _minutes(Path(folder)) for part, folder in _speech(inputs).items()}
     train = minutes.pop("train")
-    estimate = estimate_run(train, sum(minutes.values()), tuple(planned.kept), recipe.config)
+    estimate = estimate_run(
+        train,
+        sum(minutes.values()),
+        tuple(planned.kept),
+        recipe.config,
+        from_kaldi=inputs.kaldi is not None,
+    )
     todo = [estimate.seconds[stage] for stage, kept in planned.kept.items() if not kept]
     return {
         "out": str(path),

@@ -14,6 +14,7 @@ from outergrad.recipes.settings import RunConfig
 # Seconds per minute of speech, easiest and hardest.
 _PREPARE = (0.15, 0.25)
 _BOOTSTRAP = (0.8, 1.6)
+_TAKE_OVER = (0.005, 0.02)  # archives of alignments read
 _GRAPH = (2.0, 15.0)  # seconds in all
 _DECODE_GMM = (0.5, 10.0)
 _DECODE_DNN = (0.5, 30.0)
@@ -55,6 +56,7 @@ def estimate_run(
     other_minutes: float,
     stages: Sequence[str],
     config: RunConfig,
+    from_kaldi: bool = False,
 ) -> Estimate:
     """Time and disk of the given stages.
 
@@ -63,6 +65,7 @@ def estimate_run(
         other_minutes: speech to tune and test on.
         stages: names as in the run directory; ``decode-SYSTEM`` for each system.
         config: settings.
+        from_kaldi: the bootstrap is taken over from a Kaldi system.
     """
     frames = train_minutes * _FRAMES_PER_MINUTE
     layers = config.dnn.hidden_layers
@@ -77,7 +80,7 @@ def estimate_run(
     sequence = config.sequence.training.schedule.epochs * train_minutes
     known = {
         "prepare": _times(_PREPARE, train_minutes + other_minutes),
-        "bootstrap": _times(_BOOTSTRAP, train_minutes),
+        "bootstrap": _times(_TAKE_OVER if from_kaldi else _BOOTSTRAP, train_minutes),
         "graph": _GRAPH,
         "ce": (epoch * min(_CE_EPOCHS_AT_LEAST, most) / fast, epoch * most / slow),
         "score": (1.0, 3.0),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from outergrad.arrays import Float32Array
+from outergrad.bootstrap.em import GMM_FILE
 from outergrad.config import build, read_toml
 from outergrad.corpus import Utterance
 from outergrad.decoder.alignment import AlignConfig, align
@@ -24,7 +25,11 @@ from outergrad.recipes.settings import DecodeConfig
 
 def systems_of(run: Path) -> tuple[str, ...]:
     """Systems of a run that are trained, in order of training."""
-    gmms = [name for name, tying in GMM_SYSTEMS.items() if (run / "bootstrap" / tying).is_dir()]
+    gmms = [
+        name
+        for name, tying in GMM_SYSTEMS.items()
+        if (run / "bootstrap" / tying / GMM_FILE).is_file()
+    ]
     models = sorted(path.parent.parent.name for path in run.glob("*/model/description.json"))
     return (*gmms, *models)
 
@@ -137,7 +142,7 @@ class Look:
             InputError: a word without pronunciation.
             AlignmentError: the transcript does not fit the speech.
         """
-        hmm, _ = Bootstrapped(self.run / "bootstrap").gmm(self.tying)
+        hmm = Bootstrapped(self.run / "bootstrap").hmm(self.tying)
         graphs = UtteranceGraphs(Prepared(self.run / "prepare").lexicon(), hmm, self.graphs_config)
         graph = graphs.compile(self.utterance.words)
         return align(graph, self.scores(), AlignConfig()), hmm

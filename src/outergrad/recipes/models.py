@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.bootstrap.aligner import Aligner
-from outergrad.bootstrap.em import load_gmm_hmm
+from outergrad.bootstrap.em import ALIGNMENTS_FOLDER, HMM_FILE, load_gmm_hmm
 from outergrad.bootstrap.frames import GmmFrames
 from outergrad.bootstrap.pipeline import bootstrap
 from outergrad.errors import InputError
@@ -16,15 +16,18 @@ from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.estimation import estimate
 from outergrad.graph.ngram import NgramModel
 from outergrad.graph.utterance import UtteranceGraphs
+from outergrad.graph.words import word_table
 from outergrad.hmm.alignment import Alignments
 from outergrad.hmm.gmm import DiagonalGmm
 from outergrad.hmm.model import HmmModel
+from outergrad.kaldi.graph import read_kaldi_graph
+from outergrad.kaldi.system import KaldiSystem
 from outergrad.progress import Progress
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.settings import Inputs, RunConfig
 
 LMS = ("unigram", "trigram")
-"""unigram: the weak LM of training. trigram: the LM of the test, or the one given."""
+"""unigram: the weak LM of training. trigram: the LM of the test, or the one (or graph) given."""
 
 TYINGS = ("mono", "tri")
 """Monophone states; tied triphone states, which the DNN shares with the triphone GMM."""
@@ -41,11 +44,20 @@ class Bootstrapped:
         hmm, gmm, _ = load_gmm_hmm(self.folder / tying)
         return hmm, gmm
 
+    def hmm(self, tying: str) -> HmmModel:
+        """HMM of "mono" or "tri"; a run that starts from a Kaldi system has "tri" only."""
+        return HmmModel.load(self.folder / tying / HMM_FILE)
+
     def alignments(self, part: str) -> Alignments:
         """Triphone alignments of "train" or "tune"."""
         if part == "train":
-            return load_gmm_hmm(self.folder / "tri")[2]
+            return Alignments.load(self.folder / "tri" / ALIGNMENTS_FOLDER)
         return Alignments.load(self.folder / part)
+
+    @property
+    def tyings(self) -> tuple[str, ...]:
+        """Which of `TYINGS` there are."""
+        return tuple(tying for tying in TYINGS if (self.folder / tying / HMM_FILE).is_file())
 
 
 def run_bootstrap(
@@ -86,9 +98,10 @@ class Graphs:
         """H C L G for "mono" or "tri" and "unigram" or "trigram", memory-mapped."""
         return DecodingGraph.load(self.folder / f"{tying}-{lm}")
 
-    def lm(self, lm: str) -> NgramModel:
-        """The language model."""
-        return read_arpa(self.folder / f"{lm}.arpa")
+    def lm(self, lm: str) -> NgramModel | None:
+        """The language model; None when the graph was given and nobody knows its model."""
+        path = self.folder / f"{lm}.arpa"
+        return read_arpa(path) if path.is_file() else None
 
 
 def run_graph(
@@ -104,16 +117,22 @@ def run_graph(
     for name, lm in _language_models(inputs, prepared, config, progress).items():
         write_arpa(lm, folder / f"{name}.arpa")
     summary: dict[str, Any] = {}
-    total = len(TYINGS) * len(LMS)
+    names = [name for name in LMS if (folder / f"{name}.arpa").is_file()]
+    wanted = [(tying, name) for tying in bootstrapped.tyings for name in names]
     with progress.task("compiling decoding graphs") as advance:
-        for done, (tying, name) in enumerate((t, n) for t in TYINGS for n in LMS):
-            advance(done, total)
-            hmm, _ = bootstrapped.gmm(tying)
+        for done, (tying, name) in enumerate(wanted):
+            advance(done, len(wanted))
+            hmm = bootstrapped.hmm(tying)
             # Read back, so that a given ARPA file and an estimated model go the same way.
             lm = read_arpa(folder / f"{name}.arpa")
             graph = compile_graph(lm, lexicon, hmm, config.graph, notice=progress.note)
             graph.save(folder / f"{tying}-{name}")
             summary[f"{tying}_{name}_states"] = graph.num_states
+    if inputs.kaldi is not None and inputs.hclg is not None:
+        system = KaldiSystem.read(Path(inputs.kaldi))
+        graph = read_kaldi_graph(Path(inputs.hclg), system, word_table(lexicon), progress.note)
+        graph.save(folder / "tri-trigram")
+        summary["tri_trigram_states"] = graph.num_states
     return summary
 
 
@@ -132,6 +151,8 @@ def _language_models(
     if unknown:
         progress.note(f"  {unknown} words of the LM text are not in the lexicon and do not count")
     models = {"unigram": estimate(transcripts, 1, "witten-bell", vocabulary)}
+    if inputs.hclg is not None:
+        return models  # the graph for the test is given
     if inputs.lm is not None:
         models["trigram"] = read_arpa(Path(inputs.lm))
     else:
@@ -151,5 +172,5 @@ def reference_graphs(
     prepared: Prepared, bootstrapped: Bootstrapped, graphs: Graphs, config: RunConfig
 ) -> UtteranceGraphs:
     """Graphs of reference transcripts, with the unigram's costs, for numerators."""
-    hmm, _ = bootstrapped.gmm("tri")
+    hmm = bootstrapped.hmm("tri")
     return UtteranceGraphs(prepared.lexicon(), hmm, config.graph, graphs.lm("unigram"))

@@ -49,7 +49,7 @@ def package(run: Path, system: str, config: RunConfig, results: Mapping[str, Any
         return directory
     recognized = Recognized.load(run / f"decode-{system}" / f"{LM}.json")
     graphs = Graphs(run / "graph")
-    hmm, _ = Bootstrapped(run / "bootstrap").gmm("tri")
+    hmm = Bootstrapped(run / "bootstrap").hmm("tri")
     model = Model.of(
         system,
         AcousticModel.load(run / system / "model"),

@@ -21,11 +21,14 @@ from outergrad.corpus import (
 )
 from outergrad.corpus.layouts import Layout, read_corpus
 from outergrad.corpus.respelling import respell
-from outergrad.features.extract import FrontEnd, extract
+from outergrad.errors import InputError
+from outergrad.features.extract import FrontEnd, extract, store_features
 from outergrad.features.normalisation import Statistics
 from outergrad.features.store import FeatureStore
 from outergrad.gradient.frames import hold_out_speakers
-from outergrad.progress import Progress
+from outergrad.kaldi.features import KaldiFeatures
+from outergrad.kaldi.system import KaldiSystem
+from outergrad.progress import Advance, Progress
 from outergrad.recipes.settings import Inputs, RunConfig
 
 PARTS = ("train", "tune", "test")
@@ -65,6 +68,9 @@ def prepare(
         InputError: nothing readable, or too many utterances are bad.
     """
     lexicon, problems = read_lexicon(Path(inputs.lexicon))
+    given = _given(inputs, config)
+    if inputs.kaldi is not None:
+        lexicon = KaldiSystem.read(Path(inputs.kaldi)).lexicon(lexicon, inputs.lexicon)
     parts: dict[str, Corpus] = {}
     found: list[Problem] = list(problems)
     named = {"train": inputs.train, "tune": inputs.dev, "test": inputs.test}
@@ -81,6 +87,9 @@ def prepare(
                 unknown_words=part == "train",
                 progress=advance,
             )
+        if part in given:
+            good, lacking = given[part].present(good)
+            more += lacking
         parts[part] = good
         found += wrong + more
         stop_if_mostly_bad(good, [*wrong, *more], config, folder, found, progress)
@@ -100,24 +109,62 @@ def prepare(
         write_kaldi_directory(corpus, folder / part)
         store = folder / f"filterbank-{part}.features"
         with progress.task(f"filterbank of {part}") as advance:
-            extract(
-                corpus,
-                config.filterbank,
-                store,
-                config.normalisation,
-                config.context.left,
-                config.context.right,
-                reference=statistics,
-                progress=advance,
-            )
+            _store(corpus, store, given.get(part), config, statistics, advance)
         opened = FeatureStore.open(store)
         # Other data are scaled as the training data were; only speaker means are their own.
         statistics = statistics or FrontEnd.of_store(opened).statistics
-        with progress.task(f"MFCC of {part}") as advance:
-            extract(corpus, config.mfcc, folder / f"mfcc-{part}.features", progress=advance)
+        if inputs.kaldi is None:  # they are for the GMMs of the bootstrap
+            with progress.task(f"MFCC of {part}") as advance:
+                extract(corpus, config.mfcc, folder / f"mfcc-{part}.features", progress=advance)
         minutes = opened.total_frames * config.filterbank.frame_shift_ms / 60_000
         summary[part] = f"{len(corpus)} utterances {minutes:.1f} min"
     return summary
+
+
+def _given(inputs: Inputs, config: RunConfig) -> dict[str, KaldiFeatures]:
+    """Part → features that Kaldi computed; empty when they are computed here."""
+    if config.features == "filterbank":
+        return {}
+    if inputs.kaldi is None:
+        raise InputError("features=kaldi goes with --kaldi DIR: the GMMs of a bootstrap need MFCC")
+    tune = inputs.train if inputs.dev is None else inputs.dev
+    folders = {"train": inputs.train, "tune": tune, "test": inputs.test}
+    return {part: KaldiFeatures.read(Path(folder)) for part, folder in folders.items()}
+
+
+def _store(
+    corpus: Corpus,
+    store: Path,
+    given: KaldiFeatures | None,
+    config: RunConfig,
+    statistics: Statistics | None,
+    advance: Advance,
+) -> None:
+    """Write the DNN's features of a part, computed from the audio or `given`."""
+    left, right = config.context.left, config.context.right
+    if given is None:
+        extract(
+            corpus,
+            config.filterbank,
+            store,
+            config.normalisation,
+            left,
+            right,
+            reference=statistics,
+            progress=advance,
+        )
+        return
+    store_features(
+        corpus,
+        given.config(config.filterbank.frame_shift_ms),
+        given.of(corpus),
+        store,
+        config.normalisation,
+        left,
+        right,
+        reference=statistics,
+        progress=advance,
+    )
 
 
 def read_input(

@@ -51,7 +51,7 @@ class _Speech:
         self.config = build(RunConfig, config)
         self.prepared = Prepared(root / "prepare")
         self.bootstrapped = Bootstrapped(root / "bootstrap")
-        self.hmm, _ = self.bootstrapped.gmm("tri")
+        self.hmm = self.bootstrapped.hmm("tri")
         self.classes = phone_classes(self.hmm)
         graphs = Graphs(root / "graph")
         self.model = AcousticModel.load(root / "ce" / "model")
@@ -120,7 +120,7 @@ class ReplicaSource:
         self._layout = ParameterLayout.of(self._module)
         self._frozen: Int32Array | None = None
         if self._sequence.freeze_silence:
-            hmm, _ = Bootstrapped(Path(run) / "bootstrap").gmm("tri")
+            hmm = Bootstrapped(Path(run) / "bootstrap").hmm("tri")
             self._frozen = silence_pdfs(hmm)
 
     def load(self, parameters: Float32Array) -> None:

@@ -14,9 +14,12 @@ from outergrad import __version__
 from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table, to_toml
 from outergrad.criteria.config import Kind
 from outergrad.errors import InputError
+from outergrad.kaldi.graph import HCLG, WORDS
+from outergrad.kaldi.system import files_read, require_files
 from outergrad.progress import Progress
 from outergrad.recipes.ce import run_ce
 from outergrad.recipes.decode import GMM_SYSTEMS, Scorer, dnn_scorer, gmm_scorer, run_decode
+from outergrad.recipes.kaldi import run_kaldi
 from outergrad.recipes.models import Bootstrapped, Graphs, run_bootstrap, run_graph
 from outergrad.recipes.package import acoustic_model_in, best_system, package
 from outergrad.recipes.prepare import Prepared, prepare
@@ -157,7 +160,9 @@ class Recipe:
     @property
     def systems(self) -> tuple[str, ...]:
         """What is decoded and scored, in the order of training."""
-        return (*GMM_SYSTEMS, "ce", *(kind.value for kind in self.config.criteria))
+        # A Kaldi system's GMMs stay where they are.
+        gmms = GMM_SYSTEMS if self.inputs.kaldi is None else ()
+        return (*gmms, "ce", *(kind.value for kind in self.config.criteria))
 
     def _run(
         self, stage: str, depends: Mapping[str, Any], work: Callable[[Path], Mapping[str, Any]]
@@ -172,25 +177,41 @@ class Recipe:
             "config": [config.corpus, config.filterbank, config.mfcc],
             "input": [config.normalisation, config.context],
             "seed": config.seed,
+            **self._kaldi(),
         }
         return self._run(
             "prepare", depends, lambda folder: prepare(folder, inputs, config, self.progress)
         )
 
+    def _kaldi(self) -> dict[str, list[str]]:
+        """What prepare and bootstrap depend on besides, when the run starts from a Kaldi system."""
+        if self.inputs.kaldi is None:
+            return {}
+        require_files(Path(self.inputs.kaldi))
+        files = [fingerprint(path) for path in files_read(Path(self.inputs.kaldi))]
+        return {"kaldi": [*files, self.config.features]}
+
     def _bootstrap(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
-        return self._run(
-            "bootstrap",
-            {"prepare": done["prepare"].digest, "config": self.config.bootstrap},
-            lambda folder: run_bootstrap(folder, self.prepared, self.config, self.progress),
-        )
+        depends = {"prepare": done["prepare"].digest, "config": self.config.bootstrap}
+        source = self.inputs.kaldi
+
+        def work(folder: Path) -> Mapping[str, Any]:
+            if source is None:
+                return run_bootstrap(folder, self.prepared, self.config, self.progress)
+            return run_kaldi(folder, Path(source), self.prepared, self.config, self.progress)
+
+        return self._run("bootstrap", depends, work)
 
     def _graph(self, done: Mapping[str, Stamp]) -> dict[str, Stamp]:
         texts = [path for path in (self.inputs.lm, self.inputs.lm_text) if path is not None]
-        depends = {
+        depends: dict[str, Any] = {
             "bootstrap": done["bootstrap"].digest,
             "config": [self.config.graph, self.config.lm],
             "texts": [fingerprint(Path(path)) for path in texts],
         }
+        if self.inputs.hclg is not None:
+            given = [Path(self.inputs.hclg) / name for name in (HCLG, WORDS)]
+            depends["hclg"] = [fingerprint(path) for path in given if path.is_file()]
         return self._run(
             "graph",
             depends,

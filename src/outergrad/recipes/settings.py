@@ -43,19 +43,29 @@ class Inputs:
     """Sentences that the trigram is estimated from, besides the training transcripts."""
     init: str | None = None
     """Run, model directory or acoustic model whose hidden layers the DNN starts from."""
+    kaldi: str | None = None
+    """Directory of a Kaldi system whose tree, transition model and alignments replace the
+    bootstrap."""
+    hclg: str | None = None
+    """Directory with HCLG.fst and words.txt, a graph of that system for the test instead of a
+    language model."""
 
     @classmethod
     def of(cls, **paths: Path | None) -> Self:
         """Check that everything exists.
 
         Raises:
-            InputError: a path is missing, or lm and lm_text are both given.
+            InputError: a path is missing, or options exclude or need each other.
         """
         for name, path in paths.items():
             if path is not None and not path.exists():
                 raise InputError(f"--{name.replace('_', '-')} {path}: no such file or folder")
         if paths.get("lm") and paths.get("lm_text"):
             raise InputError("give --lm or --lm-text, not both")
+        if paths.get("hclg") and (paths.get("lm") or paths.get("lm_text")):
+            raise InputError("--hclg has its language model inside: leave --lm and --lm-text away")
+        if paths.get("hclg") and not paths.get("kaldi"):
+            raise InputError("--hclg needs the system that it was made for: --kaldi DIR")
         known = {entry.name for entry in fields(cls)}
         named = {name: str(path.resolve()) for name, path in paths.items() if path is not None}
         return cls(**{name: path for name, path in named.items() if name in known})
@@ -194,8 +204,11 @@ class RunConfig:
     the extra of that name."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """Data."""
+    features: Literal["filterbank", "kaldi"] = "filterbank"
+    """What the DNN sees. filterbank: computed from the audio. kaldi: the ``feats.scp`` of the
+    Kaldi data directories, for runs that start from a Kaldi system; needs the extra kaldi."""
     filterbank: FilterbankConfig = field(default_factory=FilterbankConfig)
-    """Features of the DNN."""
+    """Features of the DNN, unless they are Kaldi's."""
     mfcc: MfccConfig = field(default_factory=MfccConfig)
     """Features of the GMMs."""
     normalisation: Normalisation = field(default_factory=Normalisation)

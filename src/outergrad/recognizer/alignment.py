@@ -14,10 +14,10 @@ from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.records import Workspace
 from outergrad.errors import InputError
 from outergrad.features.extract import FrontEnd
-from outergrad.features.frontend import compute_features
+from outergrad.features.frontend import compute_features, from_audio
 from outergrad.features.normalisation import StatisticsAccumulator
 from outergrad.graph.utterance import UtteranceGraphs
-from outergrad.recognizer.model import Model
+from outergrad.recognizer.gmm_model import AligningModel
 from outergrad.recognizer.timing import Timing, time_words
 
 
@@ -33,7 +33,7 @@ class Aligned:
     look. None when the alignment came without one."""
 
 
-def merged_lexicon(model: Model, more: Lexicon | None) -> Lexicon:
+def merged_lexicon(model: AligningModel, more: Lexicon | None) -> Lexicon:
     """The model's lexicon with the words of another one, which wins where both have a word.
 
     Raises:
@@ -76,18 +76,22 @@ def with_speaker_means(front_end: FrontEnd, corpus: Corpus, workers: int = 2) ->
 
 
 def align_corpus(
-    model: Model, lexicon: Lexicon, corpus: Corpus
+    model: AligningModel, lexicon: Lexicon, corpus: Corpus
 ) -> Iterator[tuple[Utterance, Aligned | Problem]]:
     """Align one utterance after another.
 
     Args:
-        model: acoustic model, HMM and graph weights.
+        model: a network's or a GMM's.
         lexicon: pronunciations, with the model's phones.
         corpus: what to align.
 
     Yields:
         Each utterance with its alignment, or with the reason why it has none.
+
+    Raises:
+        InputError: the model takes features that cannot be computed from audio.
     """
+    from_audio(model.front_end.config)
     front_end = with_speaker_means(model.front_end, corpus)
     graphs = UtteranceGraphs(lexicon, model.hmm, model.config.graph)
     workspace = Workspace()
@@ -96,7 +100,7 @@ def align_corpus(
 
 
 def _align(
-    model: Model,
+    model: AligningModel,
     front_end: FrontEnd,
     lexicon: Lexicon,
     graphs: UtteranceGraphs,
@@ -114,13 +118,11 @@ def _align(
     except AudioError as error:
         return audio_problem(utterance, error)
     try:
-        stacked = front_end.stacked(audio.samples, utterance.speaker)
+        scores = model.scores(front_end, audio.samples, utterance.speaker)
     except InputError as error:
         return Problem(Kind.TOO_SHORT, str(error), file, line, utterance.id)
     try:
-        path = align(
-            graphs.compile(utterance.words), model.acoustic.scores(stacked), workspace=workspace
-        )
+        path = align(graphs.compile(utterance.words), scores, workspace=workspace)
     except DecodingError as error:
         return Problem(Kind.NOT_ALIGNED, str(error), file, line, utterance.id)
     shift = front_end.config.frame_shift_ms / 1000

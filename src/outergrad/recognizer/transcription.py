@@ -15,6 +15,7 @@ from outergrad.decoder.decoding import decode_words
 from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.records import Workspace
 from outergrad.errors import InputError
+from outergrad.features.frontend import from_audio
 from outergrad.lattice.paths import arc_occupancies, best_path
 from outergrad.lattice.word_lattice import WordLattice
 from outergrad.recognizer.model import Model
@@ -75,7 +76,12 @@ class Recognizer:
     """A model at work; use one per thread."""
 
     def __init__(self, model: Model, cut: CutConfig | None = None) -> None:
-        """Recognize with `model`, long recordings cut as `cut` says."""
+        """Recognize with `model`, long recordings cut as `cut` says.
+
+        Raises:
+            InputError: the model takes features that cannot be computed from audio.
+        """
+        from_audio(model.front_end.config)
         self.model = model
         self._cut = cut or CutConfig()
         self._workspace = Workspace()

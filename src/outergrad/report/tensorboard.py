@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.errors import InputError, RunError
+from outergrad.records import read_records
 
 INTERVAL_SECONDS = 1.0
 """Pushes and outer gradients, of which there are many, are averaged over so long."""
+_EXPORTED = ".outergrad"
 FLUSH_SECONDS = 5
 """Nothing stays in memory for longer."""
 EVALUATION = {
@@ -52,12 +54,13 @@ def require_tensorboard() -> None:
 class TensorboardSink:
     """A record sink whose curves are over server updates (CE: over epochs)."""
 
-    def __init__(self, folder: Path, now: Callable[[], float]) -> None:
+    def __init__(self, folder: Path, now: Callable[[], float], suffix: str = "") -> None:
         """Write event files to `folder`.
 
         Args:
             folder: made if need be; a resumed training adds a file.
             now: seconds since 1970, the time axis of curves.
+            suffix: ends the name of the file.
 
         Raises:
             InputError: tensorboard is not installed.
@@ -68,7 +71,9 @@ class TensorboardSink:
 
         self._folder = folder
         with self._writing():
-            self._file = EventFileWriter(str(folder), flush_secs=FLUSH_SECONDS)
+            self._file = EventFileWriter(
+                str(folder), flush_secs=FLUSH_SECONDS, filename_suffix=suffix
+            )
         self._now = now
         self._updates = 0
         self._begin: float | None = None
@@ -86,10 +91,10 @@ class TensorboardSink:
                 self._counts["outer"] += 1
             case "push":
                 self._until(time)
-                self._updates = fields["updates"]
+                self._updates = fields.get("updates", self._updates)
                 self._counts["push"] += 1
                 for name, tag in PUSH.items():
-                    self._add(tag, fields[name])
+                    self._add(tag, fields.get(name))
             case "gap":
                 self._curve("gap/per_frame", fields["gap"], self._updates)
             case "restart":
@@ -129,7 +134,7 @@ class TensorboardSink:
 
     def _curves(self, tags: dict[str, str], fields: dict[str, Any], step: int) -> None:
         for name, tag in tags.items():
-            self._curve(tag, fields[name], step)
+            self._curve(tag, fields.get(name), step)
         with self._writing():
             self._file.flush()
 
@@ -149,3 +154,39 @@ class TensorboardSink:
             yield
         except OSError as error:
             raise RunError(f"{self._folder}: cannot write curves: {error.strerror}") from error
+
+
+def write_curves(run_dir: Path, folder: Path) -> int:
+    """Write the curves of a run from its records; may be done while it goes on.
+
+    Args:
+        run_dir: run directory, with records/*.jsonl.
+        folder: gets a folder per stage; an earlier export there is replaced, nothing else.
+
+    Returns:
+        Number of records read.
+
+    Raises:
+        InputError: no such run, nothing recorded, or tensorboard is not installed.
+        RunError: the files cannot be written.
+    """
+    require_tensorboard()
+    if not run_dir.is_dir():
+        raise InputError(f"{run_dir}: no such run directory")
+    count = 0
+    for path in sorted(run_dir.glob("records/*.jsonl")):
+        into = folder / path.stem
+        for old in into.glob(f"events.out.tfevents.*{_EXPORTED}"):
+            old.unlink()
+        # Times are those of the records: seconds since the stage began.
+        clock = [0.0]
+        sink = TensorboardSink(into, lambda clock=clock: clock[0], _EXPORTED)  # type: ignore[misc]
+        for record in read_records(path):
+            fields = {k: v for k, v in record.items() if k not in ("kind", "time", "stage")}
+            clock[0] = float(record["time"])
+            sink.write(str(record["kind"]), clock[0], **fields)
+            count += 1
+        sink.close()
+    if not count:
+        raise InputError(f"{run_dir}: nothing is recorded in its folder records/")
+    return count

@@ -31,8 +31,8 @@ def read_manifests(files: Sequence[Path], folder: Path, name: str) -> tuple[Corp
     """Read recordings with supervisions, or cuts with a single track.
 
     Recordings must be files: commands are never run, nothing is fetched from the network, and
-    transforms (speed, volume, …) are not applied, so a recording with one is refused. Channels
-    are averaged.
+    transforms (speed, volume, …) are not applied, so a recording with one is refused; but for
+    resampling, which all audio goes through anyway. Channels are averaged.
 
     Args:
         files: Candidates, see `manifests_in`.
@@ -109,7 +109,9 @@ def _entry(
         begin = float(offset) + float(supervision["start"])
         end = begin + float(supervision["duration"])
         sources = recording["sources"]
-        if recording.get("transforms"):
+        transforms = recording.get("transforms") or []
+        # Everything is resampled anyway, from what is in the file.
+        if any(transform["name"] != "Resample" for transform in transforms):
             raise ValueError("its recording has transforms, which are not applied here")
         if len(sources) != 1 or sources[0]["type"] != "file":
             kinds = ", ".join(str(source["type"]) for source in sources)
