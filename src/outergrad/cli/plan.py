@@ -112,14 +112,13 @@ def plan(
 
 
 def _read(path: Path) -> "Calibration":
-    import msgspec
-
     from outergrad.recipes.calibration import Calibration
 
     try:
-        return msgspec.convert(json.loads(path.read_text(encoding="utf-8")), Calibration)
+        table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read costs: {error}") from error
+    return Calibration.of(table, str(path))
 
 
 def _show(forecast: "Forecast", job: "Job") -> None:

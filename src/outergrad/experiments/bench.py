@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from outergrad.config import build, digest, to_table
+from outergrad.config import digest, to_table
 from outergrad.engine.simulated.config import NetworkCost, SimulatedConfig
 from outergrad.errors import RunError
 from outergrad.evaluation.frame_error import frame_errors
@@ -91,7 +91,7 @@ class RunBench:
 
         directory = RunDirectory(self.out, self.progress)
         stamp = directory.run("costs", {"model": _stamp(base, "ce")["digest"]}, work)
-        return build(Calibration, stamp.summary["calibration"], "costs")
+        return Calibration.of(stamp.summary["calibration"], "costs")
 
     def costs(self) -> SimulatedConfig:
         """From the calibration; every worker and every shard has a machine of its own."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 import torch
 
@@ -93,6 +94,18 @@ class Calibration:
     """Batches between a replica's fetches."""
     gap_every: int = 50
     """Utterances of a decoder between measurements of the gap; 0: none."""
+
+    @classmethod
+    def of(cls, table: object, source: str) -> "Calibration":
+        """From a table as JSON keeps it.
+
+        Raises:
+            InputError: something is missing or of the wrong type; says where it was read.
+        """
+        try:
+            return msgspec.convert(table, cls)
+        except msgspec.ValidationError as error:
+            raise InputError(f"{source}: cannot read costs: {error}") from error
 
     def costs(
         self, parameters: int | None = None, held_out_seconds: float | None = None
