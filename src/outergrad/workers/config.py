@@ -79,8 +79,8 @@ class GapConfig:
     as many utterances old; costs three searches. 0: never."""
     limit: float = 0.01
     """Gap per frame, in the criterion's unit, beyond which an outer gradient is too old. Trainings
-    that went well had medians of 1e-6 and hardly a gap above 1e-3; all a training gains on held-out
-    speech is a few thousandths a frame."""
+    that went well had medians of 1e-6 (MMI) to 1e-5 (sMBR), and a few gaps above 1e-3 or, with
+    sMBR, above 1e-2; all they gained on held-out speech was a few thousandths a frame."""
     reaction: Literal["none", "refresh", "lower-rate"] = "none"
     """What follows: nothing, the decoder's parameters are refreshed at once, or the learning rate
     is multiplied by `factor`."""
