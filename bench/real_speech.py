@@ -2,9 +2,9 @@
 
     python bench/real_speech.py RUN [DICTIONARY]
 
-RUN is a run directory that has its CE model (or $OUTERGRAD_BENCH_RUN); its test set is decoded with
-the unigram, the trigram and, when DICTIONARY is given (CMUdict's layout, phones with or without
-stress digits), a unigram over 29,000 of its words. Beside the budgets it prints what beams
+RUN is a run directory whose CE model has been decoded (or $OUTERGRAD_BENCH_RUN); its test set is
+decoded with the unigram, the trigram and, when DICTIONARY is given (CMUdict layout, phones with or
+without stress digits), a unigram over 29,000 of its words. Beside the budgets it prints what beams
 buy: lattice density, word error of the best path and of the lattice's best word string, frames/s.
 Without a run a line says that nothing was measured.
 """

@@ -93,6 +93,7 @@ def test_a_plan_is_made_from_costs_that_were_kept(tmp_path: Path) -> None:
         "update": 1e-9,
         "utterance_seconds": 1.0,
         "kept": 0.5,
+        "shape": [10, 1, 20, 30],
     }
     (tmp_path / "costs.json").write_text(json.dumps(costs))
     small = ("--replicas", "1", "--decoders", "1", "--slots", "4", "--units", "8")
@@ -101,7 +102,16 @@ def test_a_plan_is_made_from_costs_that_were_kept(tmp_path: Path) -> None:
     assert "utterances per second" in done.stdout
     # Costs kept by an older version say nothing of the job but its defaults.
     assert "1 replicas with 1 decoders each" in done.stdout
-    assert "0.0 million parameters" in done.stdout
+    # Inputs, layers and outputs as measured: 11 * 8 + 9 * 30.
+    assert "0.0 million parameters, 0 MB" in done.stdout
+    for wrong in ("weekly", "updates", "never:3", "seconds:x"):
+        done = outergrad("plan", "--local", "--replicas", "1", "--fetch", wrong)
+        assert done.returncode == 2, wrong
+        assert "--fetch" in done.stderr
+    absent = tmp_path / "absent" / "costs.json"
+    done = outergrad("plan", "--calibrate", tmp_path, "--costs", absent)
+    assert done.returncode == 2
+    assert "there is no folder" in " ".join(done.stderr.split())
     (tmp_path / "costs.json").write_text("{}")
     done = outergrad("plan", "--costs", tmp_path / "costs.json", *small)
     assert done.returncode == 2

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from outergrad.errors import InputError, RunError
-from outergrad.experiments import asgd, fetch_interval, scale, shuffling
+from outergrad.experiments import asgd, auxiliary, fetch_interval, scale, shuffling
 from outergrad.experiments.cell import Cell, CellResult, Plan, nested
 from outergrad.experiments.registry import EXPERIMENTS, chosen
 from outergrad.experiments.run import run_experiment, write_overview
@@ -126,6 +126,16 @@ def test_old_outer_gradients_are_compared_at_equal_settings(toy_bench):
     # The toy problem knows tangential contact only, so nobody can be better.
     assert {s.verdict for s in finding.statements} == {"cannot tell"}
     assert all("+0.00 thousandths" in s.evidence for s in finding.statements)
+
+
+def test_an_evaluation_that_ran_away_has_no_part_in_the_best(toy_bench):
+    evaluations = (
+        {"wer": 9.0, "criterion": -0.03},
+        {"wer": 80.0, "criterion": None},
+        {"wer": 8.0, "criterion": -0.02},
+    )
+    assert auxiliary.held_out_wer(CellResult(Cell("x", 1), "", evaluations=evaluations)) == 8.0
+    assert math.isnan(auxiliary.held_out_wer(CellResult(Cell("x", 1), "")))
 
 
 def test_speed_up_is_the_ratio_of_times_to_a_common_criterion():

@@ -85,6 +85,18 @@ def test_other_kinds_are_named(tmp_path: Path, old: bytes, new: bytes, said: str
         read_openfst(path)
 
 
+def test_an_aligned_file_that_ends_with_its_header(tmp_path: Path) -> None:
+    """Its first state would begin at the next multiple of 16, behind the end."""
+    path = written(tmp_path / "HCLG.fst", "const")
+    content = bytearray(path.read_bytes())
+    flags = content.index(b"standard") + len("standard") + 4
+    content[flags] |= 4  # OpenFst's IS_ALIGNED
+    for size in range(flags + 40, flags + 80):
+        path.write_bytes(content[:size])
+        with pytest.raises(InputError, match=r"HCLG\.fst: "):
+            read_openfst(path)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_openfst(tmp_path / "none")

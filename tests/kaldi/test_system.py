@@ -111,6 +111,33 @@ def test_lexicons_get_the_marks_that_the_phones_have(write_system: Write) -> Non
         system.lexicon(Lexicon({"q": (Pronunciation(("Q",)),)}), "lexicon.txt")
 
 
+def test_the_systems_own_name_of_silence_in_its_lexicon(write_system: Write) -> None:
+    """TIMIT and others have ``sil sil`` in the lexicon of a system whose silence is sil."""
+    folder = write_system()
+    (folder / "phones.txt").write_text("<eps> 0\nsil 1\nspn 2\na 3\nb 4\nc 5\n#0 6\n")
+    system = KaldiSystem.read(folder)
+    assert system.hmm.phones.names == ("SIL", "spn", "a", "b", "c")
+    given = {
+        "sil": (Pronunciation(("sil",)),),
+        "ab": (Pronunciation(("a", "sil", "b")), Pronunciation(("sil",), 0.1)),
+        "c": (Pronunciation(("c",)),),
+    }
+    found = system.lexicon(Lexicon(given), "lexicon.txt")
+    assert dict(found.entries) == {
+        "ab": (Pronunciation(("a", "SIL", "b")),),
+        "c": (Pronunciation(("c",)),),
+    }
+    with pytest.raises(InputError, match=r"lacks: q; .*phones\.txt has sil spn a b c\."):
+        system.lexicon(Lexicon({"q": (Pronunciation(("q",)),)}), "lexicon.txt")
+
+
+def test_a_second_phone_called_sil_is_refused(write_system: Write) -> None:
+    folder = write_system()
+    (folder / "optional_silence.txt").write_text("SPN\n")
+    with pytest.raises(InputError, match=r"optional silence is SPN, and another phone is called"):
+        KaldiSystem.read(folder)
+
+
 CHAIN_STATE = "<State> 0 <ForwardPdfClass> 0 <SelfLoopPdfClass> 1 <Transition> 0 0.5 </State>"
 
 

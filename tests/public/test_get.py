@@ -278,6 +278,12 @@ def test_an4_from_disk(tmp_path: Path, packed: bool) -> None:
     check_an4(tmp_path / "out")
 
 
+def test_a_checksum_for_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="a folder has no checksum"):
+        get_corpus(CORPORA["an4"], tmp_path / "out", tmp_path / "folder", "0" * 64, Silent())
+
+
 def test_mini_librispeech(tmp_path: Path) -> None:
     folder = tmp_path / "LibriSpeech" / "dev-clean-2" / "12" / "34"
     folder.mkdir(parents=True)

@@ -1,12 +1,17 @@
 """What meters write is read as costs per piece of work."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from outergrad.config import to_table
 from outergrad.errors import InputError, RunError
-from outergrad.recipes.calibration import PUSH_SECONDS, _hand_out, calibrate
+from outergrad.recipes.calibration import PUSH_SECONDS, Calibration, _hand_out, calibrate
 from outergrad.recipes.metering import Work
+from outergrad.recipes.plan import REFERENCE, plan_job
+from outergrad.workers.config import FetchPolicy
 
 
 def records(count: int) -> list[dict[str, float]]:
@@ -48,3 +53,19 @@ def test_the_coordinator_is_charged_for_utterances_what_pushes_do_not_explain() 
 def test_a_run_without_a_model_cannot_be_measured(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no CE model to calibrate with"):
         calibrate(tmp_path)
+
+
+def test_two_processes_of_one_role_are_not_one(tmp_path: Path) -> None:
+    for pid in (11, 12):
+        (tmp_path / f"decoder-{pid}.jsonl").write_text("")
+    with pytest.raises(RunError, match=r"2 processes of role decoder .* some died"):
+        Work.read(tmp_path, "decoder")
+
+
+def test_calibrations_are_kept_as_json(tmp_path: Path) -> None:
+    known = replace(REFERENCE, fetch=FetchPolicy("updates", 100.0), shape=(440, 4, 512, 344))
+    assert Calibration.of(json.loads(json.dumps(to_table(known))), "x") == known
+    job = plan_job(known, parameters=known.parameters, network=None)
+    assert job.training.fetch == FetchPolicy("updates", 100.0)
+    with pytest.raises(InputError, match=r"costs\.json: cannot read costs: .*parameters"):
+        Calibration.of({}, "costs.json")

@@ -8,11 +8,12 @@ import typer
 
 from outergrad.cli.app import app
 from outergrad.cli.options import terminal
-from outergrad.errors import InputError
+from outergrad.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from outergrad.engine.simulated.forecast import Forecast, Job
     from outergrad.recipes.calibration import Calibration
+    from outergrad.workers.config import FetchPolicy
 
 OPTION = typer.Option
 
@@ -45,6 +46,14 @@ def plan(
     n_fetch: Annotated[
         int | None, OPTION("--n-fetch", help="Batches between fetches of a replica. [1]")
     ] = None,
+    fetch: Annotated[
+        str | None,
+        OPTION(
+            metavar="<when>",
+            help="When a decoder fetches parameters: utterance, never, or seconds:N, updates:N, "
+            "synchronous:N (seconds). [utterance]",
+        ),
+    ] = None,
     utterance: Annotated[
         float | None, OPTION(help="Mean length of an utterance, seconds. [4]")
     ] = None,
@@ -73,19 +82,24 @@ def plan(
     say = terminal()
     known: Calibration = REFERENCE
     if calibrate is not None:
+        if costs is not None and not costs.resolve().parent.is_dir():
+            raise InputError(f"{costs}: there is no folder {costs.resolve().parent}")
         say.note("training with meters, without changing the run; about half a minute")
         known = measure(calibrate)
         if costs is not None:
-            costs.write_text(json.dumps(to_table(known), indent=1) + "\n", encoding="utf-8")
+            _write(costs, json.dumps(to_table(known), indent=1) + "\n")
     elif costs is not None:
         known = _read(costs)
     else:
         say.note("costs: estimates for one core of a laptop; --calibrate RUN measures this machine")
-    shape = (inputs, layers, units, outputs)
-    if known is not REFERENCE and shape == (None,) * 4:
-        size = known.parameters
-    else:
-        size = dnn_size(inputs or 1040, layers or 4, units or 1024, outputs or 2400)
+    given = (inputs, layers, units, outputs)
+    size = known.parameters
+    if known is REFERENCE or given != (None,) * 4:
+        shape = (
+            as_measured if n is None else n
+            for n, as_measured in zip(given, known.shape, strict=True)
+        )
+        size = dnn_size(*shape)
     wanted = {
         "hours": hours,
         "replicas": replicas,
@@ -95,6 +109,7 @@ def plan(
         "queue": queue,
         "n_push": n_push,
         "n_fetch": n_fetch,
+        "fetch": None if fetch is None else parse_fetch(fetch),
         "utterance_seconds": utterance,
         "kept": kept,
         "held_out_seconds": None if held_out is None else 60 * held_out,
@@ -109,6 +124,34 @@ def plan(
 
     say.note(f"simulating {job.training.replicas} replicas; fifty take about a minute")
     _show(forecast(job), job)
+
+
+def parse_fetch(text: str) -> "FetchPolicy":
+    """A fetch policy as `--fetch` has it: its kind and, after a colon, every how many.
+
+    Raises:
+        InputError: no such kind, or its number is missing, superfluous or not positive.
+    """
+    from outergrad.config import build
+    from outergrad.workers.config import FetchPolicy
+
+    kind, _, every = text.partition(":")
+    try:
+        number = float(every) if every else 0.0
+    except ValueError:
+        raise InputError(f"--fetch {text}: {every!r} is no number") from None
+    if every and kind in ("utterance", "never"):
+        raise InputError(f"--fetch {text}: {kind} takes no number")
+    if not every and kind in ("seconds", "updates", "synchronous"):
+        raise InputError(f"--fetch {text}: every how many? {kind}:N")
+    return build(FetchPolicy, {"kind": kind, "every": number}, "--fetch")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{path}: cannot write costs: {error.strerror}") from error
 
 
 def _read(path: Path) -> "Calibration":

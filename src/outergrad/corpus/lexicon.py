@@ -1,7 +1,7 @@
 """Pronunciation lexicons in the layouts of CMUdict and Kaldi."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -140,6 +140,29 @@ def read_lexicon(path: Path) -> tuple[Lexicon, list[Problem]]:
         ),
         problems,
     )
+
+
+def with_position_marks(lexicon: Lexicon) -> Lexicon:
+    """The lexicon with ``_B``, ``_I``, ``_E`` at the phones that begin, are inside and end a word,
+    and ``_S`` at those that are one, as Kaldi's ``prepare_lang.sh`` adds them."""
+
+    def mark(way: Pronunciation) -> Pronunciation:
+        if len(way.phones) == 1:
+            return Pronunciation((way.phones[0] + "_S",), way.probability)
+        first, *inside, last = way.phones
+        marked = (first + "_B", *(phone + "_I" for phone in inside), last + "_E")
+        return Pronunciation(marked, way.probability)
+
+    return Lexicon({word: tuple(map(mark, ways)) for word, ways in lexicon.entries.items()})
+
+
+def in_phones(lexicon: Lexicon, phones: Container[str]) -> Lexicon:
+    """The lexicon as it is, or with position marks when only so a model with `phones` knows any
+    of the phones that it lacks otherwise."""
+    if all(phone in phones for phone in lexicon.phones):
+        return lexicon
+    marked = with_position_marks(lexicon)
+    return marked if any(phone in phones for phone in marked.phones) else lexicon
 
 
 def write_lexicon(lexicon: Lexicon, path: Path) -> None:

@@ -48,7 +48,8 @@ def plan(bench: Bench) -> list[Cell]:
 
 def held_out_wer(result: CellResult) -> float:
     """Held-out word error where the criterion was best, %; nan without evaluations."""
-    known = [e for e in result.evaluations if e.get("wer") is not None]
+    # A training that runs away for a while has evaluations whose criterion is no number.
+    known = [e for e in result.evaluations if None not in (e.get("wer"), e.get("criterion"))]
     return max(known, key=lambda e: e["criterion"])["wer"] if known else math.nan
 
 

@@ -161,6 +161,8 @@ def _parse(content: bytes) -> Transducer | str:
     aligned = kind == "const" and flags & _ALIGNED
     if aligned:
         offset = _next(offset)
+    if offset > len(content):
+        return "the file ends too early"
     words = np.frombuffer(content[: len(content) - (len(content) - offset) % 4], "<i4", -1, offset)
     read = _vector if kind == "vector" else _const
     found = read(words, num_states, num_arcs, offset if aligned else -1)

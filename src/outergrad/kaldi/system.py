@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from outergrad.arrays import Int32Array
-from outergrad.corpus.lexicon import SILENCE_PHONE, Lexicon, Pronunciation
+from outergrad.corpus.lexicon import SILENCE_PHONE, Lexicon, Pronunciation, in_phones
 from outergrad.errors import InputError
 from outergrad.graph.openfst_text import read_symbol_table
 from outergrad.hmm.model import HmmModel
@@ -39,6 +39,8 @@ class KaldiSystem:
     """Phones, topology, state tying and transition probabilities."""
     transition_ids: Int32Array
     """int32 [Kaldi's transition_id], ours; entry 0 is 0."""
+    silence: str = SILENCE_PHONE
+    """What the system calls the optional silence; here it is SIL."""
 
     @classmethod
     def read(cls, folder: Path) -> "KaldiSystem":
@@ -55,9 +57,15 @@ class KaldiSystem:
         silence = _silence(folder, names)
         order = [silence, *(phone for phone in sorted(model.topology) if phone != silence)]
         phone_of = {phone: number for number, phone in enumerate(order, start=1)}
-        phones = PhoneTable((SILENCE_PHONE, *(names[phone] for phone in order[1:])))
+        spoken = [names[phone] for phone in order[1:]]
+        if SILENCE_PHONE in spoken:
+            raise InputError(
+                f"{folder}: the optional silence is {names[silence]}, and another phone is called "
+                f"{SILENCE_PHONE}; that name is kept for the optional silence"
+            )
+        phones = PhoneTable((SILENCE_PHONE, *spoken))
         hmm, transition_ids = _convert(model, tree, phones, order, phone_of)
-        return cls(folder, hmm, transition_ids)
+        return cls(folder, hmm, transition_ids, names[silence])
 
     def alignments(self) -> Iterator[tuple[str, Int32Array]]:
         """Utterance id and int32 [T] transition_ids (ours) of everything that is aligned here.
@@ -94,13 +102,10 @@ class KaldiSystem:
         Raises:
             InputError: phones that the system lacks.
         """
-        if any(phone not in self.hmm.phones for phone in lexicon.phones):
-            marked = with_position_marks(lexicon)
-            if any(phone in self.hmm.phones for phone in marked.phones):
-                lexicon = marked
+        lexicon = in_phones(self._without_silence(lexicon), self.hmm.phones)
         missing = [phone for phone in lexicon.phones if phone not in self.hmm.phones]
         if missing:
-            known = " ".join(self.hmm.phones.names[:40])
+            known = " ".join((self.silence, *self.hmm.phones.names[1:40]))
             more = " …" if len(self.hmm.phones) > 40 else ""
             raise InputError(
                 f"{source}: phones that the Kaldi system lacks: {' '.join(missing[:10])}; "
@@ -109,19 +114,23 @@ class KaldiSystem:
             )
         return lexicon
 
-
-def with_position_marks(lexicon: Lexicon) -> Lexicon:
-    """The lexicon with ``_B``, ``_I``, ``_E`` at the phones that begin, are inside and end a word,
-    and ``_S`` at those that are one."""
-
-    def mark(way: Pronunciation) -> Pronunciation:
-        if len(way.phones) == 1:
-            return Pronunciation((way.phones[0] + "_S",), way.probability)
-        first, *inside, last = way.phones
-        marked = (first + "_B", *(phone + "_I" for phone in inside), last + "_E")
-        return Pronunciation(marked, way.probability)
-
-    return Lexicon({word: tuple(map(mark, ways)) for word, ways in lexicon.entries.items()})
+    def _without_silence(self, lexicon: Lexicon) -> Lexicon:
+        """Without words that are only this system's silence, which is optional between words."""
+        if self.silence == SILENCE_PHONE:
+            return lexicon  # dropped when the lexicon was read
+        entries = {}
+        for word, ways in lexicon.entries.items():
+            spoken = tuple(
+                Pronunciation(
+                    tuple(SILENCE_PHONE if p == self.silence else p for p in way.phones),
+                    way.probability,
+                )
+                for way in ways
+                if set(way.phones) != {self.silence}
+            )
+            if spoken:
+                entries[word] = spoken
+        return Lexicon(entries)
 
 
 def alignment_files(folder: Path) -> list[Path]:

@@ -33,7 +33,7 @@ def get_corpus(
         Utterances of each part, and the checksums of the archives.
 
     Raises:
-        InputError: a wrong or broken archive.
+        InputError: a wrong or broken archive, or a checksum for a folder.
         RunError: the network failed; the same command goes on.
     """
     progress.note(f"{corpus.title}\nLicence: {corpus.licence}")
@@ -42,6 +42,10 @@ def get_corpus(
     if given is not None:
         if not given.exists():
             raise InputError(f"--from {given}: no such file or folder")
+        if sha256 is not None and given.is_dir():
+            raise InputError(
+                f"--from {given}: a folder has no checksum; give the archive, or no --sha256"
+            )
         source = given
         if given.is_file():
             published = {archive.name: archive.checksum for archive in corpus.archives}

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from statistics import mean, median
@@ -29,7 +29,7 @@ from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.sequence import sequence_program
 from outergrad.recipes.settings import RunConfig
 from outergrad.records import RecordWriter, Tee
-from outergrad.workers.config import AsyncConfig, GapConfig, ScheduleConfig
+from outergrad.workers.config import AsyncConfig, FetchPolicy, GapConfig, ScheduleConfig
 
 T = TypeVar("T")
 
@@ -94,6 +94,10 @@ class Calibration:
     """Batches between a replica's fetches."""
     gap_every: int = 50
     """Utterances of a decoder between measurements of the gap; 0: none."""
+    fetch: FetchPolicy = field(default_factory=FetchPolicy)
+    """When a decoder refreshes its parameters."""
+    shape: tuple[int, int, int, int] = (1040, 4, 1024, 2400)
+    """Inputs, hidden layers, units of each, outputs of the DNN."""
 
     @classmethod
     def of(cls, table: object, source: str) -> "Calibration":
@@ -163,12 +167,19 @@ def calibrate(run: Path, utterances: int = UTTERANCES) -> Calibration:
     one product of matrices, it is another thing.
 
     Raises:
-        InputError: no run there, or none with a CE model.
+        InputError: no run there, none with a CE model, or one with another frame shift than 10 ms.
+        RunError: a worker died while it was measured.
     """
     run = run.resolve()
     if not (run / "ce" / "model").exists():
         raise InputError(f"{run}: no CE model to calibrate with: `outergrad train --criterion ce`")
     config = build(RunConfig, read_toml(run / "config.toml"), "config.toml")
+    if config.filterbank.frame_shift_ms * FRAMES_PER_SECOND != 1000.0:
+        raise InputError(
+            f"{run}: plans count {FRAMES_PER_SECOND} frames a second, and this run has a frame "
+            f"every {config.filterbank.frame_shift_ms:g} ms (filterbank.frame_shift_ms)"
+        )
+    dnn = AcousticModel.load(run / "ce" / "model").module.config
     training, kind = config.sequence.training, config.criteria[0] if config.criteria else Kind.MMI
     program = sequence_program(run, config, kind)
     chosen = program.utterances[:: max(1, len(program.utterances) // utterances)]
@@ -218,6 +229,8 @@ def calibrate(run: Path, utterances: int = UTTERANCES) -> Calibration:
         n_push=training.n_push,
         n_fetch=training.n_fetch,
         gap_every=training.gap.every,
+        fetch=training.fetch,
+        shape=(dnn.input_dim, dnn.hidden_layers, dnn.hidden_units, dnn.num_pdfs),
     )
 
 
@@ -229,6 +242,7 @@ def _metered_training(training: AsyncConfig, slots: int, seed: int) -> AsyncConf
         slots=slots,
         n_push=1,
         n_fetch=1,
+        fetch=FetchPolicy(),
         schedule=ScheduleConfig(rate=0.0, epochs=1),
         gap=GapConfig(),
         warm_start=0,

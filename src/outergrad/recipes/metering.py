@@ -134,10 +134,15 @@ class Work:
         """What the one process of a role has written to `folder`.
 
         Raises:
-            RunError: it has done too little.
+            RunError: it has done too little, or died on the way, so that there were two.
         """
-        (path,) = folder.glob(f"{role}-*.jsonl")
-        return cls.of(list(read_records(path)))
+        paths = list(folder.glob(f"{role}-*.jsonl"))
+        if len(paths) != 1:
+            raise RunError(
+                f"{len(paths)} processes of role {role} have measured what work costs, not one: "
+                "some died (killed, or out of memory?); run it again"
+            )
+        return cls.of(list(read_records(paths[0])))
 
     @classmethod
     def of(cls, records: Sequence[dict[str, Any]]) -> "Work":

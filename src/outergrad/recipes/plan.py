@@ -57,7 +57,7 @@ def plan_job(
             every shard has a machine; None: all on this machine, in shared memory.
         changes: what is otherwise in the job, by the names of `Calibration`'s entries: hours,
             replicas, decoders, shards, slots, queue, n_push, n_fetch, utterance_seconds, kept,
-            held_out_seconds, gap_every.
+            held_out_seconds, gap_every, fetch.
     """
     job = replace(known, **changes or {})
     costs = known.costs(parameters, job.held_out_seconds)
@@ -75,6 +75,7 @@ def plan_job(
         queue=job.queue,
         n_push=job.n_push,
         n_fetch=job.n_fetch,
+        fetch=job.fetch,
         gap=GapConfig(every=job.gap_every),
     )
     return Job(job.hours, parameters, training, costs, job.utterance_seconds, job.kept)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from outergrad.arrays import Float32Array
 from outergrad.corpus.audio import AudioError, audio_problem, read_audio
-from outergrad.corpus.lexicon import Lexicon
+from outergrad.corpus.lexicon import Lexicon, in_phones
 from outergrad.corpus.parallel import map_in_threads
 from outergrad.corpus.problems import Kind, Problem
 from outergrad.corpus.utterance import Corpus, Utterance
@@ -36,11 +36,15 @@ class Aligned:
 def merged_lexicon(model: AligningModel, more: Lexicon | None) -> Lexicon:
     """The model's lexicon with the words of another one, which wins where both have a word.
 
+    Where the model's phones depend on their position in the word (Kaldi's default), the other one
+    may have marks or not.
+
     Raises:
         InputError: the other one has phones that the model lacks.
     """
     if more is None:
         return model.lexicon
+    more = in_phones(more, model.hmm.phones)
     unknown = [phone for phone in more.phones if phone not in model.hmm.phones]
     if unknown:
         known = " ".join(model.hmm.phones.names[1:])
