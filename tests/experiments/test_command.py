@@ -20,7 +20,7 @@ def command(*arguments):
     )
 
 
-def test_the_list_names_all_eight():
+def test_the_list_names_all():
     done = command("--list")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == [
@@ -32,6 +32,8 @@ def test_the_list_names_all_eight():
         "layers",
         "table1",
         "scale",
+        "criteria",
+        "auxiliary",
     ]
 
 

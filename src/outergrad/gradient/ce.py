@@ -17,6 +17,7 @@ from outergrad.errors import InputError, RunError
 from outergrad.gradient.augmentation import AugmentationConfig, Window, augment
 from outergrad.gradient.ce_state import CeState, EpochRecord, read_state, write_state
 from outergrad.gradient.frames import FrameSet, FrameSource, Shuffling, batches
+from outergrad.gradient.threads import FastestThreads
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.dnn import Dnn
 from outergrad.nnet.parameters import flatten, load_flat
@@ -55,7 +56,8 @@ class CeConfig:
     precision: Precision = "float32"
     """Arithmetic of forward and backward passes."""
     threads: int = 0
-    """torch threads while training; 0 = leave as they are."""
+    """torch threads while training; 0: torch's own number, or one while that is faster because
+    other programs want the cores."""
 
     def __post_init__(self) -> None:
         positive = ("batch_size", "rate", "max_epochs")
@@ -193,6 +195,7 @@ class _Trainer:
             "start": _digest(flatten(module).tobytes()),
         }
         self.optimizer: torch.optim.Optimizer = self._fresh_optimizer()
+        self.threads = None if config.threads else FastestThreads(torch.get_num_threads())
 
     def _fresh_optimizer(self) -> torch.optim.Optimizer:
         config, parameters = self.config, self.module.parameters()
@@ -286,6 +289,8 @@ class _Trainer:
         left, dim = self.source.left, self.source.dim
         window = Window(frames=windows.shape[1] // dim, channels=dim, centre=left)
         done, value, reported = 0, 0.0, 0
+        if self.threads is not None:
+            self.threads.resume()
         for positions in batches(
             self.frames, config.shuffling, config.batch_size, self.seed, epoch
         ):
@@ -302,6 +307,8 @@ class _Trainer:
             (loss / config.batch_size).backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             value += loss.item()
+            if self.threads is not None:
+                self.threads.batch_done()
             done += len(positions)
             if on_frames is not None and (done - reported) * 100 >= total:
                 on_frames(done, total)
