@@ -30,7 +30,10 @@ def validate(
         typer.Option("--problems", help="Folder for all problems, JSON lines and a table."),
     ] = None,
 ) -> None:
-    """Say what is wrong with a corpus before training; exit code 2 when unusable."""
+    """Say what is wrong with a corpus before training.
+
+    Exit code 2 when it is unusable.
+    """
     from outergrad.corpus import render_problems, write_problems
     from outergrad.recipes.settings import read_config
     from outergrad.recipes.validate import validate as judge
@@ -124,7 +127,10 @@ def get(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what there is as JSON.")] = False,
 ) -> None:
-    """Fetch a public corpus: licence first, verified, resumed when interrupted."""
+    """Fetch a public corpus and verify it.
+
+    Shows the licence first; an interrupted download goes on.
+    """
     from outergrad.public import CORPORA, get_corpus
 
     if corpus not in CORPORA:

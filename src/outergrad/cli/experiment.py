@@ -41,7 +41,10 @@ def experiment(
     settings: Set = None,
     listing: Annotated[bool, typer.Option("--list", help="Show the experiments and stop.")] = False,
 ) -> None:
-    """Run one of the paper's experiments, or all, and say whether its claim holds here."""
+    """Run experiments of the paper, with verdicts.
+
+    One or all of them; says with an interval whether each claim holds here.
+    """
     from outergrad.experiments.registry import EXPERIMENTS, chosen
 
     if listing:

@@ -25,7 +25,7 @@ def config(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, without comments.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only check; print nothing.")] = False,
 ) -> None:
-    """Print all settings with what they mean; check a file of settings."""
+    """Print all settings with their meaning, or check a file."""
     from outergrad.config import to_table
     from outergrad.config_comments import commented_toml
     from outergrad.recipes.settings import read_config
@@ -49,7 +49,10 @@ def doctor(
     quick: Annotated[bool, typer.Option("--quick", help="Without the self-test.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Is this machine ready? Packages, cores, memory, disk, and a short self-test."""
+    """Is this machine ready?
+
+    Packages, cores, memory, disk, and a short self-test.
+    """
     from outergrad.recipes.doctor import examine
 
     if not folder.is_dir():

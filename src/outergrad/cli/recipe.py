@@ -118,7 +118,10 @@ app.command(
 
 @app.command(rich_help_panel=TRAIN)
 def demo(out: Out = Path("demo-run"), settings: Set = None, seed: Seed = None) -> None:
-    """Make speech, train on English, go on with Icelandic, show the gain."""
+    """Make speech, train a recognizer on it, show the gain.
+
+    English first, then Icelandic from its hidden layers; CE, then MMI.
+    """
     from outergrad.recipes.demo import run_demo
 
     run_demo(out, settings or [], seed, terminal())
@@ -126,20 +129,26 @@ def demo(out: Out = Path("demo-run"), settings: Set = None, seed: Seed = None) -
 
 app.command(
     "prepare",
-    help="Check the data, split it, compute features; remembers its inputs.",
+    help="Check the data, split it, compute features.",
     rich_help_panel=STAGES,
 )(_from_data("prepare"))
 
 
 @app.command(rich_help_panel=STAGES)
 def bootstrap(out: Out, settings: Set = None) -> None:
-    """Train the GMM-HMM: flat start, monophones, tied triphones, alignments."""
+    """Train the GMM-HMM: tied triphones and alignments.
+
+    Flat start, monophones, decision trees, triphones.
+    """
     _resume(out, settings).through("bootstrap")
 
 
 @app.command(rich_help_panel=STAGES)
 def graph(out: Out, settings: Set = None) -> None:
-    """Estimate or read the language models and compile the decoding graphs."""
+    """Make language models and decoding graphs.
+
+    Models are estimated, or read with --lm.
+    """
     _resume(out, settings).through("graph")
 
 
@@ -153,7 +162,10 @@ def train(
     ray_address: RayAddress = None,
     tensorboard: Tensorboard = False,
 ) -> None:
-    """Train the DNN: --criterion ce, then a sequence criterion, which the run then has."""
+    """Train the DNN by CE, or by a sequence criterion.
+
+    --criterion ce first, then a sequence criterion, which the run then has.
+    """
     from outergrad.criteria.config import Kind
 
     kinds = [kind.value for kind in Kind]
@@ -166,13 +178,19 @@ def train(
 
 @app.command(rich_help_panel=STAGES)
 def decode(out: Out, settings: Set = None) -> None:
-    """Decode the tuning and the test set with every system and language model."""
+    """Decode the tuning and the test set.
+
+    With every system and language model of the run.
+    """
     _resume(out, settings).through("decode")
 
 
 @app.command(rich_help_panel=STAGES)
 def score(out: Out, settings: Set = None) -> None:
-    """Choose the LM weight on the tuning set, count word errors on the test set, report."""
+    """Count word errors and write the report.
+
+    The LM weight is that chosen on the tuning set.
+    """
     _resume(out, settings).through("score")
 
 

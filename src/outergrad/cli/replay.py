@@ -13,7 +13,10 @@ from outergrad.cli.options import terminal
 def replay(
     directory: Annotated[Path, typer.Argument(help="Run directory with a finished training.")],
 ) -> None:
-    """Repeat the sequence training of a run, pull by pull and push by push, in one thread."""
+    """Repeat a recorded sequence training in one thread.
+
+    Pull by pull and push by push, as the run recorded them.
+    """
     from outergrad.recipes.replay import replay as repeat
 
     done = repeat(directory, terminal())

@@ -132,7 +132,10 @@ def export(
         typer.Option("--tensorboard", help="Folder for the curves of a run, as event files."),
     ] = None,
 ) -> None:
-    """Write the network for other programs: ONNX, Kaldi; or a run's records: TensorBoard."""
+    """Write the network or its curves for other programs.
+
+    The network for ONNX or Kaldi, a run's records for TensorBoard.
+    """
     from outergrad.export.kaldi import write_kaldi
     from outergrad.export.onnx import write_onnx
     from outergrad.recognizer.model import Model
