@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from outergrad.cli.options import with_shorthands
+from outergrad.errors import InputError
+from outergrad.recipes.settings import read_config
+
 
 def outergrad(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run the command in a process of its own, on a terminal 100 columns wide."""
@@ -116,3 +120,13 @@ def test_a_plan_is_made_from_costs_that_were_kept(tmp_path: Path) -> None:
     done = outergrad("plan", "--costs", tmp_path / "costs.json", *small)
     assert done.returncode == 2
     assert "costs.json: cannot read costs" in " ".join(done.stderr.split())
+
+
+def test_shorthands_are_settings() -> None:
+    given = with_shorthands(["seed=2"], "auto", "cuda", tensorboard=True)
+    config = read_config(None, given)
+    assert (config.seed, config.engine, config.ray.address) == (2, "ray", "auto")
+    assert config.sequence.device == "cuda"
+    assert config.tensorboard
+    with pytest.raises(InputError, match=r"sequence\.device: .*abacus"):
+        read_config(None, with_shorthands(None, None, "abacus", tensorboard=False))

@@ -65,16 +65,26 @@ Tensorboard = Annotated[
         "--tensorboard", help="Also write curves for TensorBoard; needs the extra tensorboard."
     ),
 ]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<cpu|cuda>",
+        help="Where replicas compute in sequence training; decoders stay on the CPU. "
+        "[default: cpu]",
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw. [default: 1]")]
 
 
 def with_shorthands(
-    settings: list[str] | None, ray_address: str | None, *, tensorboard: bool
+    settings: list[str] | None, ray_address: str | None, device: str | None, *, tensorboard: bool
 ) -> list[str]:
-    """`--set` settings and what `--ray-address` and `--tensorboard` stand for."""
+    """`--set` settings and what `--ray-address`, `--device` and `--tensorboard` stand for."""
     all_settings = list(settings or [])
     if ray_address is not None:
         all_settings += ["engine=ray", f'ray.address="{ray_address}"']
+    if device is not None:
+        all_settings.append(f"sequence.device={device}")
     if tensorboard:
         all_settings.append("tensorboard=true")
     return all_settings

@@ -12,6 +12,7 @@ from outergrad.cli.options import (
     Arpa,
     ConfigFile,
     Dev,
+    Device,
     DryRun,
     DryRunJson,
     Hclg,
@@ -57,6 +58,7 @@ def _from_data(last: str) -> Callable[..., None]:
         settings: Set = None,
         seed: Seed = None,
         ray_address: RayAddress = None,
+        device: Device = None,
         tensorboard: Tensorboard = False,
         dry_run: DryRun = False,
         as_json: DryRunJson = False,
@@ -77,7 +79,7 @@ def _from_data(last: str) -> Callable[..., None]:
         )
         if as_json and not dry_run:
             raise InputError("--json goes with --dry-run; a run writes results.json")
-        settings = with_shorthands(settings, ray_address, tensorboard=tensorboard)
+        settings = with_shorthands(settings, ray_address, device, tensorboard=tensorboard)
         if dry_run:
             _show_plan(out, inputs, config, settings, seed, last, as_json)
             return
@@ -160,6 +162,7 @@ def train(
     ],
     settings: Set = None,
     ray_address: RayAddress = None,
+    device: Device = None,
     tensorboard: Tensorboard = False,
 ) -> None:
     """Train the DNN by CE, or by a sequence criterion.
@@ -172,7 +175,7 @@ def train(
     if criterion != "ce" and criterion not in kinds:
         raise InputError(f"--criterion {criterion}: choose ce, {', '.join(kinds)}")
     kind = None if criterion == "ce" else Kind(criterion)
-    given = with_shorthands(settings, ray_address, tensorboard=tensorboard)
+    given = with_shorthands(settings, ray_address, device, tensorboard=tensorboard)
     _resume(out, given, kind).through(criterion)
 
 
