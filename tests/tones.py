@@ -5,7 +5,7 @@ filterbank frame with the mean frame of each phone (a linear classifier with the
 distance), so that recognition of clean tones must be right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from outergrad.arrays import Float32Array
-from outergrad.corpus.lexicon import Lexicon, Pronunciation
+from outergrad.corpus.lexicon import Lexicon, Pronunciation, write_lexicon
 from outergrad.features.extract import FrontEnd
 from outergrad.features.frontend import FilterbankConfig, filterbank
 from outergrad.graph.compile import compile_graph
@@ -57,6 +57,25 @@ def record(path: Path, words: Sequence[str], rate: int = RATE, pause: float = 0.
     """Write `say(words)` to a file."""
     soundfile.write(path, say(words, rate, pause), rate)
     return path
+
+
+def write_corpus(folder: Path, sizes: Mapping[str, tuple[int, int]], seed: int) -> None:
+    """A folder of recordings with their words beside them for each part, and ``lexicon.txt``.
+
+    Args:
+        folder: where to write.
+        sizes: part to its numbers of utterances, of three words each, and of speakers.
+        seed: of words and pauses.
+    """
+    draw = np.random.default_rng(seed)
+    for part, (utterances, speakers) in sizes.items():
+        for number in range(utterances):
+            words = draw.choice(sorted(LEXICON), size=3)
+            path = folder / part / f"{part}{number % speakers}" / f"u{number}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            record(path, list(words), pause=float(draw.uniform(0.1, 0.4)))
+            path.with_suffix(".txt").write_text(" ".join(words), encoding="utf-8")
+    write_lexicon(LEXICON, folder / "lexicon.txt")
 
 
 def tone_model() -> tuple[Model, NgramModel]:

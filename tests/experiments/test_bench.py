@@ -3,10 +3,8 @@
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 
-from outergrad.corpus import write_lexicon
 from outergrad.experiments.bench import RunBench
 from outergrad.experiments.cell import Cell
 from outergrad.experiments.choices import asynchronous
@@ -14,45 +12,19 @@ from outergrad.progress import Silent
 from outergrad.recipes.calibration import Calibration
 from outergrad.recipes.settings import Inputs, read_config
 
-SETTINGS = [
-    "bootstrap.monophone.iterations=8",
-    "bootstrap.monophone.num_gaussians=20",
-    "bootstrap.triphone.iterations=4",
-    "bootstrap.triphone.realign=[2]",
-    "bootstrap.triphone.tree.min_occupancy=20",
-    "bootstrap.speech_states=1",
-    "bootstrap.silence_states=1",
-    "corpus.held_out=0.2",
-    "context.left=2",
-    "context.right=2",
-    "dnn.hidden_layers=1",
-    "dnn.hidden_units=32",
-    "ce.max_epochs=4",
-    "sequence.training.schedule.epochs=1",
-    "sequence.training.slots=4",
-    "decode.lm_weights=[8, 12]",
-    "decode.insertion_penalties=[0.0]",
-]
+SMALL = Path(__file__).parent.parent / "small.toml"
 
 
 @pytest.fixture(scope="module")
 def inputs(tones: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     """Speech of five speakers and a lexicon."""
     folder = tmp_path_factory.mktemp("bench-data")
-    draw = np.random.default_rng(4)
-    for part, count in (("train", 60), ("test", 8)):
-        for number in range(count):
-            words = draw.choice(sorted(tones.LEXICON), size=3)
-            path = folder / part / f"{part}{number % 5}" / f"u{number}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tones.record(path, list(words), pause=float(draw.uniform(0.1, 0.4)))
-            path.with_suffix(".txt").write_text(" ".join(words), encoding="utf-8")
-    write_lexicon(tones.LEXICON, folder / "lexicon.txt")
+    tones.write_corpus(folder, {"train": (60, 5), "test": (8, 5)}, seed=4)
     return Inputs.of(train=folder / "train", test=folder / "test", lexicon=folder / "lexicon.txt")
 
 
 def test_cells_share_what_comes_before_them_and_are_kept(inputs: Inputs, tmp_path: Path) -> None:
-    config = read_config(None, SETTINGS)
+    config = read_config(SMALL, ["ce.max_epochs=4", "sequence.training.slots=4"])
     bench = RunBench(tmp_path, inputs, config, (1,), False, Silent())
     known = bench.calibration()
     assert isinstance(known, Calibration)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from outergrad.cli import main
-from outergrad.corpus import read_audio, read_lexicon, write_kaldi_directory, write_lexicon
+from outergrad.corpus import read_audio, read_lexicon, write_kaldi_directory
 from outergrad.errors import InputError, RunError
 from outergrad.export.kaldi import write_kaldi
 from outergrad.export.kaldi_hmm import write_kaldi_hmm
@@ -30,42 +30,15 @@ from outergrad.recipes.settings import Inputs
 from outergrad.recognizer.model import Model, language_model
 from outergrad.recognizer.transcription import Recognizer
 
-SETTINGS = [
-    "bootstrap.monophone.iterations=8",
-    "bootstrap.monophone.num_gaussians=20",
-    "bootstrap.triphone.iterations=4",
-    "bootstrap.triphone.realign=[2]",
-    "bootstrap.triphone.tree.min_occupancy=20",
-    "bootstrap.speech_states=1",
-    "bootstrap.silence_states=1",
-    "corpus.held_out=0.2",
-    "context.left=2",
-    "context.right=2",
-    "dnn.hidden_layers=1",
-    "dnn.hidden_units=32",
-    "dnn.dropout=0",
-    "ce.max_epochs=8",
-    "engine=serial",
-    "sequence.training.schedule.epochs=1",
-    "decode.lm_weights=[8, 12]",
-    "decode.insertion_penalties=[0.0]",
-    "score.samples=100",
-]
+SMALL = Path(__file__).parent.parent / "small.toml"
+SETTINGS = ["dnn.dropout=0", "ce.max_epochs=8", "engine=serial", "score.samples=100"]
 
 
 @pytest.fixture(scope="module")
 def data(tones: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Speech of five speakers and a lexicon."""
     folder = tmp_path_factory.mktemp("kaldi-data")
-    draw = np.random.default_rng(3)
-    for part, speakers in (("train", 5), ("test", 2)):
-        for number in range(8 * speakers):
-            words = draw.choice(sorted(tones.LEXICON), size=3)
-            path = folder / part / f"{part}{number % speakers}" / f"u{number}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tones.record(path, list(words), pause=float(draw.uniform(0.1, 0.4)))
-            path.with_suffix(".txt").write_text(" ".join(words), encoding="utf-8")
-    write_lexicon(tones.LEXICON, folder / "lexicon.txt")
+    tones.write_corpus(folder, {"train": (40, 5), "test": (16, 2)}, seed=3)
     return folder
 
 
@@ -99,7 +72,7 @@ def inputs(data: Path, kaldi: Path | None = None) -> Inputs:
 
 
 def recipe(data: Path, out: Path, kaldi: Path | None = None) -> Recipe:
-    return Recipe.begin(out, inputs(data, kaldi), None, SETTINGS, None, Silent())
+    return Recipe.begin(out, inputs(data, kaldi), SMALL, SETTINGS, None, Silent())
 
 
 def targets(run: Path) -> dict[str, list[int]]:
@@ -124,7 +97,7 @@ def test_a_whole_run_without_a_bootstrap(
     """CE learns from the same targets as with the bootstrap; MMI and scoring follow as ever."""
     out = tmp_path / "run"
     options = ["--train", data / "train", "--test", data / "test", "--out", out]
-    options += ["--lexicon", data / "lexicon.txt", "--kaldi", kaldi]
+    options += ["--lexicon", data / "lexicon.txt", "--kaldi", kaldi, "--config", SMALL]
     options += [word for setting in SETTINGS for word in ("--set", setting)]
     monkeypatch.setattr("sys.argv", ["outergrad", "run", *map(str, options)])
     with pytest.raises(SystemExit) as ended:
@@ -222,7 +195,7 @@ def test_tuning_speech_with_unknown_words_has_no_reference(
         kaldi=kaldi,
     )
     out = tmp_path / "run"
-    Recipe.begin(out, given, None, SETTINGS, None, Silent()).through("mmi")
+    Recipe.begin(out, given, SMALL, SETTINGS, None, Silent()).through("mmi")
     aligned = Bootstrapped(out / "bootstrap").alignments("tune")
     assert len(aligned) == len(tune) - 1
     assert odd not in aligned
@@ -242,7 +215,7 @@ def test_a_lexicon_of_other_phones_is_refused_before_anything_is_computed(
         train=data / "train", test=data / "test", lexicon=foreign_lexicon, kaldi=kaldi
     )
     with pytest.raises(InputError, match="phones that the Kaldi system lacks: Q"):
-        Recipe.begin(tmp_path / "run", given, None, SETTINGS, None, Silent()).through("prepare")
+        Recipe.begin(tmp_path / "run", given, SMALL, SETTINGS, None, Silent()).through("prepare")
 
 
 def test_a_directory_without_a_model_is_refused(data: Path, tmp_path: Path) -> None:
@@ -283,7 +256,7 @@ def test_features_that_kaldi_computed(
     )
     settings = [*SETTINGS, "features=kaldi"]
     out = tmp_path / "run"
-    Recipe.begin(out, given, None, settings, None, Silent()).through("prepare")
+    Recipe.begin(out, given, SMALL, settings, None, Silent()).through("prepare")
     ours = data / "origin" / "prepare"
     for part in ("train", "tune", "test"):
         found = Prepared(out / "prepare").filterbank(part)
@@ -305,7 +278,7 @@ def test_a_model_on_kaldis_features_says_that_it_cannot_hear(
         train=folder / "train", test=folder / "test", lexicon=data / "lexicon.txt", kaldi=kaldi
     )
     settings = [*SETTINGS, "features=kaldi", "criteria=[]", "ce.max_epochs=4"]
-    results = Recipe.begin(tmp_path / "run", given, None, settings, None, Silent()).all()
+    results = Recipe.begin(tmp_path / "run", given, SMALL, settings, None, Silent()).all()
     assert results["test"]["ce"]["trigram"]["wer"] < 20.0
     model = Model.load(tmp_path / "run")
     with pytest.raises(InputError, match="computed elsewhere"):
@@ -320,7 +293,7 @@ def test_a_model_on_kaldis_features_says_that_it_cannot_hear(
 
 def test_features_without_a_kaldi_system_are_refused(data: Path, tmp_path: Path) -> None:
     given = Recipe.begin(
-        tmp_path / "run", inputs(data), None, [*SETTINGS, "features=kaldi"], None, Silent()
+        tmp_path / "run", inputs(data), SMALL, [*SETTINGS, "features=kaldi"], None, Silent()
     )
     with pytest.raises(InputError, match="features=kaldi goes with --kaldi DIR"):
         given.through("prepare")
@@ -358,7 +331,7 @@ def test_a_graph_of_kaldis_decodes_the_test(data: Path, kaldi: Path, tmp_path: P
     )
     settings = [*SETTINGS, "criteria=[]"]
     out = tmp_path / "run"
-    results = Recipe.begin(out, given, None, settings, None, Silent()).all()
+    results = Recipe.begin(out, given, SMALL, settings, None, Silent()).all()
     assert results["test"]["ce"]["trigram"]["wer"] < 10.0
     stored = Graphs(out / "graph").decoding("tri", "trigram")
     assert (stored.num_states, stored.words) == (compiled.num_states, compiled.words)

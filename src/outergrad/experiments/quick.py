@@ -9,21 +9,14 @@ from outergrad.corpus import read_lexicon, write_kaldi_directory
 from outergrad.progress import Progress
 from outergrad.randomness import rng
 from outergrad.recipes.prepare import read_input
-from outergrad.recipes.settings import Inputs
+from outergrad.recipes.settings import SHORT_BOOTSTRAP, Inputs
 from outergrad.recipes.stages import RunDirectory, fingerprint
 
 UTTERANCES = 300
 """Of the training set, at most."""
 
 QUICK: Mapping[str, Any] = {
-    "bootstrap": {
-        "monophone": {
-            "iterations": 25,
-            "realign": [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 21],
-            "growth_iterations": 18,
-        },
-        "triphone": {"iterations": 20, "realign": [6, 12], "growth_iterations": 14},
-    },
+    "bootstrap": SHORT_BOOTSTRAP,
     "dnn": {"hidden_units": 256},
     "ce": {"max_epochs": 10},
     "sequence": {"training": {"schedule": {"epochs": 2}}},

@@ -9,7 +9,7 @@ from outergrad.config import build, merge, parse_overrides, to_table
 from outergrad.corpus.synthesis import DemoConfig, make_demo_corpora
 from outergrad.progress import Progress
 from outergrad.recipes.run import Recipe
-from outergrad.recipes.settings import Inputs, RunConfig
+from outergrad.recipes.settings import SHORT_BOOTSTRAP, Inputs, RunConfig
 from outergrad.recipes.stages import RunDirectory
 
 SOURCE, TARGET = "english", "icelandic"
@@ -17,14 +17,7 @@ SOURCE, TARGET = "english", "icelandic"
 # The demo must be over in ten minutes on two cores, so its models are small and its GMM-HMMs,
 # which only have to give alignments, are trained less long than those of `outergrad run`.
 _SHORT: dict[str, Any] = {
-    "bootstrap": {
-        "monophone": {
-            "iterations": 25,
-            "realign": [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 21],
-            "growth_iterations": 18,
-        },
-        "triphone": {"iterations": 20, "realign": [6, 12], "growth_iterations": 14},
-    },
+    "bootstrap": SHORT_BOOTSTRAP,
     "dnn": {"hidden_units": 384},
     "ce": {"max_epochs": 12},
 }

@@ -1,6 +1,6 @@
 """All settings of a run and its inputs: what a stage depends on is named here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -23,6 +23,16 @@ from outergrad.graph.units import GraphConfig
 from outergrad.nnet.dnn import DnnConfig
 from outergrad.nnet.precision import Device
 from outergrad.workers.config import AsyncConfig, GapConfig, ScheduleConfig
+
+SHORT_BOOTSTRAP: Mapping[str, Any] = {
+    "monophone": {
+        "iterations": 25,
+        "realign": [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 21],
+        "growth_iterations": 18,
+    },
+    "triphone": {"iterations": 20, "realign": [6, 12], "growth_iterations": 14},
+}
+"""Section `bootstrap` where GMM-HMMs only have to give alignments: trained less long."""
 
 
 @dataclass(frozen=True)
