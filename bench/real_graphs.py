@@ -9,20 +9,16 @@ acoustic scores of test utterances. Without it a line says that nothing was meas
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
-import kaldi_decoder
 import numpy as np
 
 from outergrad.arrays import Float32Array
-from outergrad.decoder.decoding import DecoderConfig, decode, decode_words
-from outergrad.decoder.records import Workspace
+from outergrad.decoder.decoding import DecoderConfig
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.openfst_text import read_openfst_text, read_word_table
-from outergrad.lattice.paths import best_path, forward_backward
-from support.budget import alternate, report
-from support.peer import openfst_graph, peer_words
+from support.compare import compare
+from support.peer import openfst_graph
 
 REPEATS = 7
 SCALE = 0.1
@@ -52,43 +48,9 @@ def main() -> None:
         return
     graph, utterances = load(golden)
     fst = openfst_graph(graph)
-    frames = sum(map(len, utterances))
-    scaled = [np.ascontiguousarray(scores * np.float32(SCALE)) for scores in utterances]
-    workspace = Workspace()
     for beam in (11.0, 13.0, 15.0):
         config = DecoderConfig(beam=beam, acoustic_scale=SCALE)
-        options = kaldi_decoder.FasterDecoderOptions(
-            beam=beam, max_active=config.max_active, min_active=config.min_active
-        )
-
-        def ours(config: DecoderConfig = config) -> list[list[int]]:
-            return [
-                list(best_path(decode(graph, scores, config, workspace=workspace)).words)
-                for scores in utterances
-            ]
-
-        def sums(config: DecoderConfig = config) -> None:
-            for scores in utterances:
-                forward_backward(decode_words(graph, scores, config, workspace=workspace))
-
-        def theirs(options: kaldi_decoder.FasterDecoderOptions = options) -> list[list[int]]:
-            return [peer_words(kaldi_decoder.FasterDecoder(fst, options), s) for s in scaled]
-
-        times = alternate(REPEATS, ours, theirs, sums, clock=time.thread_time)
-        lattices = [decode(graph, scores, config, workspace=workspace) for scores in utterances]
-        report(
-            f"decoder-an4-beam-{beam:.0f}",
-            [peer / own for own, peer, _ in times],
-            must=3,
-            aim=6,
-            better="higher",
-            unit="x FasterDecoder frames/s",
-            frames_per_second=round(frames / min(own for own, _, _ in times)),
-            peer_frames_per_second=round(frames / min(peer for _, peer, _ in times)),
-            frames_per_second_with_word_lattice_and_sums=round(frames / min(s for *_, s in times)),
-            arcs_per_frame=round(sum(x.density * x.num_frames for x in lattices) / frames, 1),
-            same_words=ours() == theirs(),
-        )
+        compare(f"decoder-an4-beam-{beam:.0f}", REPEATS, graph, fst, utterances, config)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-import kaldi_decoder
 import numpy as np
 
 from outergrad.arrays import Float32Array
@@ -29,12 +28,12 @@ from outergrad.graph.compile import compile_graph
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.estimation import estimate
 from outergrad.lattice.oracle import oracle_errors
-from outergrad.lattice.paths import best_path, forward_backward
+from outergrad.lattice.paths import best_path
 from outergrad.recipes.decode import Recognized, dnn_scorer
 from outergrad.recipes.models import Bootstrapped, Graphs
 from outergrad.recipes.prepare import Prepared
-from support.budget import alternate, report
-from support.peer import openfst_graph, peer_words
+from support.compare import compare
+from support.peer import openfst_graph
 
 REPEATS = 3
 WORDS = 29_000
@@ -89,45 +88,6 @@ def graphs(run: Path, dictionary: Path | None) -> Iterator[tuple[str, DecodingGr
         yield "large", graph, 0.1
 
 
-def compare(name: str, graph: DecodingGraph, scale: float, speech: Speech) -> None:
-    """Frames/s against FasterDecoder at beam 13."""
-    config = DecoderConfig(beam=13.0, acoustic_scale=scale)
-    options = kaldi_decoder.FasterDecoderOptions(
-        beam=config.beam, max_active=config.max_active, min_active=config.min_active
-    )
-    fst = openfst_graph(graph)
-    scaled = [np.ascontiguousarray(scores * np.float32(scale)) for scores in speech.scores]
-    workspace = Workspace()
-
-    def ours() -> None:
-        for scores in speech.scores:
-            best_path(decode(graph, scores, config, workspace=workspace))
-
-    def sums() -> None:
-        for scores in speech.scores:
-            forward_backward(decode_words(graph, scores, config, workspace=workspace))
-
-    def theirs() -> None:
-        for scores in scaled:
-            peer_words(kaldi_decoder.FasterDecoder(fst, options), scores)
-
-    times = alternate(REPEATS, ours, theirs, sums, clock=time.thread_time)
-    report(
-        f"decoder-speech-{name}",
-        [peer / own for own, peer, _ in times],
-        must=3,
-        aim=6,
-        better="higher",
-        unit="x FasterDecoder frames/s",
-        states=graph.num_states,
-        frames_per_second=round(speech.frames / min(own for own, _, _ in times)),
-        peer_frames_per_second=round(speech.frames / min(peer for _, peer, _ in times)),
-        frames_per_second_with_word_lattice_and_sums=round(
-            speech.frames / min(both for *_, both in times)
-        ),
-    )
-
-
 def density(name: str, graph: DecodingGraph, scale: float, speech: Speech) -> None:
     """What beam and lattice beam buy: a line per pair."""
     ids = {word: number for number, word in enumerate(graph.words)}
@@ -170,7 +130,15 @@ def main() -> None:
     run = Path(named)
     speech = Speech(run)
     for name, graph, scale in graphs(run, Path(sys.argv[2]) if len(sys.argv) > 2 else None):
-        compare(name, graph, scale, speech)
+        compare(
+            f"decoder-speech-{name}",
+            REPEATS,
+            graph,
+            openfst_graph(graph),
+            speech.scores,
+            DecoderConfig(beam=13.0, acoustic_scale=scale),
+            states=graph.num_states,
+        )
         density(name, graph, scale, speech)
 
 
