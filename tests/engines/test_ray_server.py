@@ -140,10 +140,10 @@ def test_an_address_without_a_cluster_is_named(monkeypatch):
 
 
 def test_the_address_on_the_command_line_chooses_engine_and_cluster():
-    settings = with_shorthands(["seed=3"], "10.0.0.1:6379", tensorboard=True)
+    settings = with_shorthands(["seed=3"], "10.0.0.1:6379", None, tensorboard=True)
     config = build(RunConfig, parse_overrides(settings), "--set")
     assert (config.engine, config.ray.address) == ("ray", "10.0.0.1:6379")
     assert config.seed == 3
     assert config.tensorboard
-    nothing = parse_overrides(with_shorthands(None, None, tensorboard=False))
+    nothing = parse_overrides(with_shorthands(None, None, None, tensorboard=False))
     assert build(RunConfig, nothing, "--set") == RunConfig()
