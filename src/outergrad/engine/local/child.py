@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from outergrad.arrays import Float32Array, Int64Array
+from outergrad.engine.heap import keep_freed_memory
 from outergrad.engine.local.memory import MAILBOXES, SharedMemory
 from outergrad.engine.local.protocol import Plain, PushReady, Start
 from outergrad.engine.protocol import Failed, Role
@@ -36,6 +37,7 @@ def main(connection_file: int, memory_file: int) -> None:
 
 def _work(connection: "Connection[Any, Any]", memory_file: int) -> None:
     start: Start = connection.recv()
+    keep_freed_memory()
     building = True
     try:
         memory = SharedMemory(start.plan, memory_file)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from outergrad.arrays import Float32Array
+from outergrad.engine.heap import keep_freed_memory
 from outergrad.engine.local.worker import THREAD_VARIABLES
 from outergrad.engine.protocol import Failed, Role
 from outergrad.engine.ray.client import ShardClient
@@ -45,6 +46,7 @@ class WorkerActor:
         # Before torch is imported. A runtime environment of Ray's would do it too, and take a
         # second per actor.
         os.environ.update({f"{name}_NUM_THREADS": "1" for name in THREAD_VARIABLES})
+        keep_freed_memory()
         self._link = _Link()
         threading.Thread(target=self._live, args=(start, shards), daemon=True).start()
 
