@@ -1,8 +1,7 @@
 """Frame training: cross-entropy against a fixed alignment, rate decay on a held-out plateau."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -17,7 +16,7 @@ from outergrad.errors import InputError, RunError
 from outergrad.gradient.augmentation import AugmentationConfig, Window, augment
 from outergrad.gradient.ce_state import CeState, EpochRecord, read_state, write_state
 from outergrad.gradient.frames import FrameSet, FrameSource, Shuffling, batches
-from outergrad.gradient.threads import FastestThreads
+from outergrad.gradient.threads import FastestThreads, torch_threads
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.dnn import Dnn
 from outergrad.nnet.parameters import flatten, load_flat
@@ -135,7 +134,7 @@ def train_ce(
     FrameSet.of(held_out_source, targets, held_out, num_pdfs)  # checks the held-out side, too
     if not frames.num_frames or not held_out:
         raise InputError("CE: training needs frames, and held-out utterances to stop by")
-    with _threads(config.threads):
+    with torch_threads(config.threads):
         trainer = _Trainer(module, source, targets, frames, held_out_source, held_out, config, seed)
         current = None if state is None else read_state(state, trainer.fingerprint)
         if current is None:
@@ -325,15 +324,3 @@ def _digest(*parts: str | bytes) -> str:
         raw = part.encode() if isinstance(part, str) else part
         digest.update(len(raw).to_bytes(8, "little") + raw)
     return digest.hexdigest()
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Set torch's number of threads for a while; 0 leaves it."""
-    before = torch.get_num_threads()
-    if count:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

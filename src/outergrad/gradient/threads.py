@@ -1,7 +1,8 @@
-"""How many torch threads to train with, found out while training."""
+"""How many threads torch computes with: given, or found out while training."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -9,6 +10,18 @@ TRIAL_BATCHES = 10
 """Batches that are timed with each number of threads."""
 TRIAL_SECONDS = 30.0
 """Between two trials; one costs an idle machine two batches in a hundred."""
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Set torch's number of threads for a while; 0 leaves it."""
+    before = torch.get_num_threads()
+    if count:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class FastestThreads:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-import torch
 
 from outergrad.config import build, read_toml
 from outergrad.criteria.config import Kind
@@ -20,6 +19,7 @@ from outergrad.engine.simulated.config import Cost, NetworkCost, SimulatedConfig
 from outergrad.engine.training import train
 from outergrad.errors import InputError
 from outergrad.features.store import FeatureStore
+from outergrad.gradient.threads import torch_threads
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.ps.partition import Partition
 from outergrad.ps.rules import Sgd
@@ -264,17 +264,14 @@ def _hand_out(looks: Sequence[tuple[str, float]], push: float) -> float:
 
 def _forward(run: Path, features: FeatureStore, utterances: Sequence[str]) -> float:
     """Median seconds per frame of the DNN alone, in one thread like a decoder."""
-    model, threads = AcousticModel.load(run / "ce" / "model"), torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    model = AcousticModel.load(run / "ce" / "model")
+    with torch_threads(1):
         model.scores(features.stacked(utterances[0]))
         return median(
             _timed(lambda u=utterance: model.scores(features.stacked(u)))[0]  # type: ignore[misc]
             / features.num_frames(utterance)
             for utterance in islice(utterances, FORWARD_UTTERANCES)
         )
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:
