@@ -71,9 +71,31 @@ def test_an_epoch_visits_every_frame_once(store, shuffling):
 
 def test_on_the_fly_batches_mix_utterances(store):
     frames = FrameSet.of(store, alignments(), list(LENGTHS), num_pdfs=3)
-    for batch in batches(frames, "on-the-fly", 3, seed=7, epoch=1):
+    longest = max(LENGTHS.values())
+    slots = frames.num_frames // longest
+    assert slots > 1
+    for batch in batches(frames, "on-the-fly", slots, seed=7, epoch=1):
         owners = np.searchsorted(frames.offsets, batch, side="right")
         assert len(set(owners.tolist())) == len(batch)
+
+
+def test_on_the_fly_batches_mix_times_and_are_equally_large():
+    # As many slots as utterances: begun together, each batch would hold one time of all of them.
+    num, length = 40, 50
+    offsets = np.arange(num + 1, dtype=np.int64) * length
+    rows = np.arange(num * length, dtype=np.int64)
+    frames = FrameSet(
+        tuple(f"u{k}" for k in range(num)), offsets, rows, np.zeros(num * length, np.int32)
+    )
+    found = list(batches(frames, "on-the-fly", 37, seed=7, epoch=1))
+    assert [len(batch) for batch in found[:-1]] == [37] * (num * length // 37)
+    assert len(found[-1]) == num * length % 37
+    for batch in found[:-1]:
+        times = batch % length
+        assert len(set(times.tolist())) > 10
+        # Each slot goes on frame by frame.
+    steps = np.diff([batch[0] for batch in found])
+    assert np.count_nonzero(steps == 1) >= len(steps) - 2
 
 
 def test_unknown_shuffling_is_refused(store):

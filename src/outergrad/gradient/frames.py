@@ -1,5 +1,6 @@
 """Frames with targets, and the order in which frame training visits them."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
@@ -8,7 +9,7 @@ import numpy as np
 
 from outergrad.arrays import Float32Array, Int32Array, Int64Array
 from outergrad.errors import InputError
-from outergrad.gradient.slots import Slots, random_order
+from outergrad.gradient.slots import random_order
 from outergrad.randomness import rng
 
 Shuffling = Literal["none", "on-the-fly", "full"]
@@ -105,8 +106,8 @@ def batches(
 ) -> Iterator[Int64Array]:
     """One epoch: every position exactly once, `batch_size` at a time.
 
-    The last batches may be smaller, with ``"on-the-fly"`` from where utterances run out. Draws
-    come from the streams ("ce", "order", epoch), so that any epoch can be repeated alone.
+    The last batch may be smaller. Draws come from the streams ("ce", "order", epoch), so that any
+    epoch can be repeated alone.
 
     Yields:
         int64 ``[up to batch_size]``, positions in `frames`.
@@ -128,19 +129,26 @@ def batches(
 
 
 def _slot_batches(frames: FrameSet, batch_size: int, seed: int, epoch: int) -> Iterator[Int64Array]:
-    lengths = np.diff(frames.offsets).tolist()
-    order = iter(random_order(range(len(frames.utterances)), seed, "ce", "order", epoch))
+    """Slots (Fig. 2) as they are in the midst of an endless training.
 
-    def next_utterance() -> tuple[int, int] | None:
-        index = next(order, None)
-        return None if index is None else (index, lengths[index])
-
-    slots = Slots(batch_size, next_utterance)
-    while True:
-        utterances, indices = slots.next_batch()
-        if not utterances:
-            return
-        yield frames.offsets[np.array(utterances)] + indices
+    The utterances in random order are one stream; slot k reads the k-th of `batch_size` equal
+    parts of it. So slots begin at different times of their utterances and end together. If all
+    began with an utterance and drained at the end of an epoch, as many slots as half an hour of
+    speech has utterances would make batches of nothing but first frames, silence that is, and
+    then ever smaller ones of the longest utterances. Two frames of one utterance meet in a batch
+    only when it is longer than a slot's part.
+    """
+    order = random_order(range(len(frames.utterances)), seed, "ce", "order", epoch)
+    spans = itertools.pairwise(frames.offsets.tolist())
+    parts = [np.arange(*span) for span in spans]
+    stream = np.concatenate([parts[index] for index in order] or [np.empty(0, np.int64)])
+    length, longer = divmod(len(stream), batch_size)
+    slots = np.arange(batch_size)
+    starts = slots * length + np.minimum(slots, longer)
+    for time in range(length):
+        yield stream[starts + time]
+    if longer:
+        yield stream[starts[:longer] + length]
 
 
 def hold_out_speakers(
