@@ -11,3 +11,7 @@ class InputError(OutergradError):
 
 class RunError(OutergradError):
     """A stage could not be finished (exit code 1)."""
+
+
+class DivergedError(RunError):
+    """Training ran away, and lowering the learning rate did not help."""

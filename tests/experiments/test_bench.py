@@ -44,7 +44,8 @@ def test_cells_share_what_comes_before_them_and_are_kept(inputs: Inputs, tmp_pat
     assert set(smbr.frame_errors) == {"ce", "smbr"}
     assert smbr.errors == {}
     for cell in cells:
-        folder = tmp_path / "cells" / cell.digest(config)
+        folder = bench.folder(cell)
+        assert folder.parent == tmp_path / "cells"
         assert (folder / "ce").resolve() == (bench.base(1) / "ce").resolve()
 
     # Another bench, the next day: nothing is trained or measured again.

@@ -146,6 +146,9 @@ def test_speed_up_is_the_ratio_of_times_to_a_common_criterion():
     assert asgd.time_to(one, -1.1) == pytest.approx(18.0)
     slow = result([0, 50], [-2.0, -1.2])
     assert asgd.speed_up(one, slow) == 0.0
+    assert asgd.speed_up(one, replace(many, failed="diverged")) == 0.0
+    # Nothing gained, nothing to reach.
+    assert math.isnan(asgd.speed_up(result([0, 10], [-2.0, -2.5]), many))
 
 
 def test_the_largest_stable_rate_is_the_last_before_the_first_unstable_one():
@@ -155,10 +158,35 @@ def test_the_largest_stable_rate_is_the_last_before_the_first_unstable_one():
     )
     gone = result([0, 1], [-1.0, None])
     rates = [1.0, 2.0, 4.0]
-    assert asgd.largest_stable([good, good, bad], rates) == 2.0
-    assert asgd.largest_stable([good, bad, good], rates) == 1.0
-    for unstable in (bad, lowered, gone, replace(good, failed="diverged")):
+    assert asgd.largest_stable([good, good, bad], rates) == (2.0, "2")
+    assert asgd.largest_stable([good, bad, good], rates) == (1.0, "1")
+    assert asgd.largest_stable([good, good, good], rates) == (4.0, "4 or more")
+    assert asgd.largest_stable([bad, good, good], rates) == (1.0, "below 1")
+    for unstable in (bad, gone, replace(good, failed="diverged")):
         assert not asgd.stable(unstable)
+        assert asgd.largest_stable([good, unstable, good], rates)[0] == 1.0
+    # In the search the rate is to be the one that is looked at.
+    assert asgd.largest_stable([good, lowered, good], rates)[0] == 1.0
+    assert asgd.stable(lowered)
+
+
+@pytest.mark.parametrize("failing", ["50 replicas, simulated", "50 replicas, simulated, rate"])
+def test_replicas_whose_trainings_fail_are_not_stable(toy_bench, failing):
+    # The search's labels go on with a rate; all trainings of a label fail, or the search alone.
+    toy_bench.failing = failing
+    finding = asgd.run(toy_bench)
+    found = {s.claim: s for s in finding.statements}
+    stays, sooner = (
+        found["50 replicas stay stable"],
+        next(s for claim, s in found.items() if claim.startswith("50 replicas reach")),
+    )
+    if failing.endswith("rate"):
+        assert stays.verdict == "holds"
+        assert ("50", "0.001", "below 0.01") in finding.paper.rows
+    else:
+        assert (stays.verdict, sooner.verdict) == ("does not hold", "does not hold")
+        assert stays.evidence == "2 of 2 trainings failed or fell far"
+        assert sooner.evidence == "none of 2 trainings reaches it"
 
 
 def test_the_largest_interval_without_loss():
@@ -166,6 +194,27 @@ def test_the_largest_interval_without_loss():
     assert fetch_interval.largest_without_loss(gains, 1.0) == 0.5
     assert fetch_interval.largest_without_loss(gains, 2.0) == 0.0
     assert fetch_interval.largest_without_loss({0.25: math.nan}, 1.0) == 0.0
+    # Without a gain there is nothing to lose.
+    assert math.isnan(fetch_interval.largest_without_loss(gains, 0.0))
+    assert math.isnan(fetch_interval.largest_without_loss(gains, math.nan))
+
+
+def test_shuffling_compares_equal_seeds_when_a_training_fails(toy_bench, monkeypatch):
+    run = toy_bench.run
+
+    def partly(cells):
+        found = run(cells)
+        # One failed, and another ran away in its first epoch.
+        found[0] = replace(found[0], failed="CE: the criterion became nan", errors={}, epochs=())
+        first, *others = found[4].epochs
+        found[4] = replace(found[4], epochs=[{**first, "heldout_ce": None}, *others])
+        return found
+
+    monkeypatch.setattr(toy_bench, "run", partly)
+    finding = shuffling.run(toy_bench)
+    assert [c.cell.label for c in finding.results if not c.usable] == ["none"]
+    assert [s.verdict for s in finding.statements] == ["holds", "holds", "holds"]
+    assert finding.notes == ("none, seed 1, has no result: CE: the criterion became nan",)
 
 
 def test_a_cell_is_its_settings():

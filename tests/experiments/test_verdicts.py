@@ -69,6 +69,11 @@ def test_one_seed_has_no_interval_and_nan_none_either():
     assert math.isnan(over_seeds([]).value)
 
 
+def test_a_number_that_is_not_known_is_not_a_number_of_one_seed():
+    assert over_seeds([1.0, math.nan]).text("points") == "not known (points)"
+    assert over_seeds([1.0]).text("points") == "+1.00 points (no interval: one seed)"
+
+
 def test_error_reduction_is_paired_and_pools_seeds():
     # Utterances differ widely, systems by exactly one error in each of ten words.
     first = {f"u{k}": WordErrors(substitutions=k % 8 + 1, words=10) for k in range(30)}

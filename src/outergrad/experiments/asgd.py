@@ -1,14 +1,23 @@
 """One, ten and fifty replicas (PAPER section 6.2, Fig. 4)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from outergrad.experiments.cell import Bench, Cell, CellResult
 from outergrad.experiments.choices import asynchronous, often
 from outergrad.experiments.drawing import longest_time, mean_curves
-from outergrad.experiments.finding import Experiment, Finding, failures, of_label, pairs, statement
-from outergrad.experiments.verdicts import over_seeds
-from outergrad.report.experiment import Chart, Panel, Rows
+from outergrad.experiments.finding import (
+    Experiment,
+    Finding,
+    failures,
+    of_label,
+    pairs,
+    refuted,
+    statement,
+)
+from outergrad.experiments.verdicts import Interval, over_seeds
+from outergrad.report.experiment import Chart, Panel, Rows, Statement
 
 REPLICAS = (1, 10, 50)
 LOCAL = (1, 2)
@@ -17,7 +26,7 @@ RATES = (0.5, 1.0, 2.0, 4.0)
 SHARE = 0.9
 """Of the single replica's gain: what others have to reach, too."""
 FALL = 0.1
-"""A rate is unstable when the criterion falls below its start by more than this part of it."""
+"""A training is unstable when the criterion falls below its start by more than this part of it."""
 
 
 def replicas_of(bench: Bench) -> tuple[int, ...]:
@@ -43,6 +52,7 @@ def search(bench: Bench, replicas: int) -> list[Cell]:
             bench.seeds[0],
             {
                 **asynchronous(bench, replicas),
+                **often(bench, replicas),
                 "sequence.training.schedule.rate": rate,
                 "sequence.training.schedule.epochs": 1,
                 "sequence.training.schedule.patience": 100,
@@ -53,22 +63,31 @@ def search(bench: Bench, replicas: int) -> list[Cell]:
 
 
 def stable(result: CellResult) -> bool:
-    """Whether the criterion never fell far below its start and the rate was never lowered."""
+    """Whether it came to an end and the criterion never fell far below its start."""
     _, values = result.curve("criterion")
     if not result.usable or len(values) < len(result.evaluations) or not values:
         return False
-    rates = {evaluation["rate"] for evaluation in result.evaluations}
-    return len(rates) == 1 and min(values) >= values[0] - FALL * abs(values[0])
+    return min(values) >= values[0] - FALL * abs(values[0])
 
 
-def largest_stable(results: Sequence[CellResult], rates: Sequence[float]) -> float:
-    """The largest rate up to which all are stable; the smallest when not even that is."""
-    found = rates[0]
-    for result, rate in zip(results, rates, strict=True):
-        if not stable(result):
-            break
-        found = rate
-    return found
+def _constant(result: CellResult) -> bool:
+    """Whether the rate was never lowered."""
+    return len({evaluation["rate"] for evaluation in result.evaluations}) == 1
+
+
+def largest_stable(results: Sequence[CellResult], rates: Sequence[float]) -> tuple[float, str]:
+    """The largest rate up to which all are stable, and in words.
+
+    Where the grid ends before that is known, the words say so: the smallest rate is taken when
+    not even that is stable, and beyond the largest nothing is known.
+    """
+    number = 0
+    while number < len(rates) and stable(results[number]) and _constant(results[number]):
+        number += 1
+    if number == 0:
+        return rates[0], f"below {rates[0]:g}"
+    found = rates[number - 1]
+    return found, f"{found:g}" + (" or more" if number == len(rates) else "")
 
 
 def main_cells(bench: Bench, rates: dict[int, float]) -> list[Cell]:
@@ -76,7 +95,7 @@ def main_cells(bench: Bench, rates: dict[int, float]) -> list[Cell]:
     cells = []
     for seed in bench.seeds:
         for count, rate in rates.items():
-            settings = {"sequence.training.schedule.rate": rate, **often(bench)}
+            settings = {"sequence.training.schedule.rate": rate, **often(bench, count)}
             cells.append(Cell(label_of(count), seed, {**asynchronous(bench, count), **settings}))
         if not bench.quick:
             cells += [
@@ -117,52 +136,63 @@ def time_to(result: CellResult, target: float) -> float:
 
 
 def speed_up(one: CellResult, many: CellResult) -> float:
-    """How many times sooner `many` has reached `SHARE` of what `one` gains; 0 when it never has."""
+    """How many times sooner `many` has reached `SHARE` of what `one` gains; 0 when it never has.
+
+    nan when `one` gains nothing.
+    """
+    if not one.gain > 0:
+        return math.nan
+    if not many.usable:
+        return 0.0
     _, values = one.curve("criterion")
     target = values[0] + SHARE * one.gain
     needed = time_to(many, target)
     return time_to(one, target) / needed if needed > 0 else math.nan
 
 
+def _sooner(count: int, ups: Sequence[float]) -> Statement:
+    claim = f"{count} replicas reach {100 * SHARE:.0f} % of the single replica's gain sooner"
+    if ups and max(ups) == 0:
+        return refuted(claim, f"none of {len(ups)} trainings reaches it")
+    return statement(claim, _octaves(ups), "octaves sooner, in virtual time", least=0.0)
+
+
+def _octaves(ups: Sequence[float]) -> Interval:
+    # Logarithms: twice as fast and half as fast are equally far from equal.
+    return over_seeds([math.log2(up) if up > 0 else math.nan for up in ups])
+
+
+def _stays_stable(count: int, results: Sequence[CellResult]) -> Statement:
+    claim = f"{count} replicas stay stable"
+    of = [result for result in results if result.cell.label == label_of(count)]
+    unstable = sum(not stable(result) for result in of)
+    if unstable:
+        return refuted(claim, f"{unstable} of {len(of)} trainings failed or fell far")
+    starts = [(values[0], min(values)) for values in (r.curve("criterion")[1] for r in of)]
+    return statement(
+        claim,
+        over_seeds([(least - start) / abs(start) for start, least in starts]),
+        "of the start's size, how far the criterion ever fell",
+        least=-FALL,
+    )
+
+
 def run(bench: Bench) -> Finding:
     """Find rates, train, compare."""
     counts = replicas_of(bench)
     searched = {count: bench.run(search(bench, count)) for count in counts}
-    rates = {count: largest_stable(searched[count], _rates(bench)) for count in counts}
+    known = {count: largest_stable(searched[count], _rates(bench)) for count in counts}
+    rates = {count: rate for count, (rate, _) in known.items()}
     results = bench.run(main_cells(bench, rates))
     ups = {
-        count: [speed_up(one, many) for one, many in pairs(results, label_of(1), label_of(count))]
+        count: [
+            speed_up(one, many)
+            for one, many in pairs(results, label_of(1), label_of(count), usable=False)
+        ]
         for count in counts[1:]
     }
-    intervals = {
-        # Logarithms: twice as fast and half as fast are equally far from equal.
-        count: over_seeds([math.log2(up) if up > 0 else math.nan for up in values])
-        for count, values in ups.items()
-    }
-    statements = [
-        statement(
-            f"{count} replicas reach {100 * SHARE:.0f} % of the single replica's gain sooner",
-            interval,
-            "octaves sooner, in virtual time",
-            least=0.0,
-        )
-        for count, interval in intervals.items()
-    ]
-    statements += [
-        statement(
-            f"{count} replicas stay stable: their criterion never falls below its start",
-            over_seeds(
-                [
-                    min(r.curve("criterion")[1], default=math.nan) - r.curve("criterion")[1][0]
-                    for r in of_label(results, label_of(count))
-                    if r.evaluations
-                ]
-            ),
-            "per frame, lowest value minus start",
-            least=-1e-9,
-        )
-        for count in counts[1:]
-    ]
+    statements = [_sooner(count, values) for count, values in ups.items()]
+    statements += [_stays_stable(count, results) for count in counts[1:]]
     simulated = [r for r in results if r.cell.label in {label_of(c) for c in counts}]
     unit, seconds = longest_time(simulated)
     charts = [
@@ -176,18 +206,14 @@ def run(bench: Bench) -> Finding:
     rows = []
     for count in counts:
         of = of_label(results, label_of(count))
-        up = over_seeds(ups[count]).value if count in ups else 1.0
+        up = 2.0 ** _octaves(ups[count]).value if count in ups else 1.0
         ages = [r.summary["staleness"] for r in of]
         rows.append(
             (
                 label_of(count),
                 f"{rates[count]:g}",
-                f"{up:.2f}",
-                f"{up / count:.2f}",
-                *(
-                    f"{over_seeds([age[side]['updates']['median'] for age in ages]).value:.3g}"
-                    for side in ("outer", "inner")
-                ),
+                *(f"{x:.2f}" if math.isfinite(x) else "not reached" for x in (up, up / count)),
+                *(_median_age(ages, side) for side in ("outer", "inner")),
             )
         )
     return Finding(
@@ -197,7 +223,7 @@ def run(bench: Bench) -> Finding:
         Rows(
             "Rates",
             ("Replicas", "Paper: largest stable rate", "Here"),
-            [(f"{c}", "0.002" if c == 1 else "0.001", f"{rates[c]:g}") for c in counts],
+            [(f"{c}", "0.002" if c == 1 else "0.001", known[c][1]) for c in counts],
         ),
         (
             Rows(
@@ -220,6 +246,13 @@ def run(bench: Bench) -> Finding:
             "replicas a batch has 6 frames; the paper's have 32.",
         ),
     )
+
+
+def _median_age(ages: Sequence[Mapping[str, Any]], side: str) -> str:
+    medians = [age[side]["updates"]["median"] for age in ages]
+    if any(median is None for median in medians):
+        return "–"
+    return f"{over_seeds(medians).value:.3g}"
 
 
 def _chart(

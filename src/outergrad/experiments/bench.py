@@ -9,7 +9,7 @@ from typing import Any
 
 from outergrad.config import digest, to_table
 from outergrad.engine.simulated.config import NetworkCost, SimulatedConfig
-from outergrad.errors import RunError
+from outergrad.errors import DivergedError
 from outergrad.evaluation.frame_error import frame_errors
 from outergrad.evaluation.wer import WordErrors, utterance_errors
 from outergrad.experiments.cell import Cell, CellResult, Errors
@@ -42,7 +42,8 @@ class DnnRecipe(Recipe):
 
 
 class RunBench:
-    """Cells as run directories in ``cells``, named by digest; base runs in ``base``.
+    """Cells as run directories in ``cells``, base runs in ``base``; digests of settings and data
+    are their names.
 
     Args:
         out: folder of all experiments on these data.
@@ -71,6 +72,7 @@ class RunBench:
         # Sizes of --quick and others' settings live side by side; sequence training is the cells'.
         own = {k: v for k, v in to_table(config).items() if k not in OF_CELLS}
         self._name = digest(own, inputs)
+        self._data = digest(inputs)
         self._based: set[tuple[int, str]] = set()
 
     def base(self, seed: int, last: str = "ce") -> Path:
@@ -112,9 +114,12 @@ class RunBench:
                 results.append(self._one(cell))
         return results
 
+    def folder(self, cell: Cell) -> Path:
+        """Run directory of a cell; other data in the same place do not find these data's stages."""
+        return self.out / "cells" / f"{cell.digest(self.config)}-{self._data}"
+
     def _one(self, cell: Cell) -> CellResult:
-        name = cell.digest(self.config)
-        folder = self.out / "cells" / name
+        name, folder = cell.digest(self.config), self.folder(cell)
         base = self.base(cell.seed, "graph" if cell.stage == "ce" else "ce")
         shared = ["prepare", "bootstrap", "graph"]
         if cell.stage == "sequence":
@@ -131,8 +136,8 @@ class RunBench:
             recipe.through(system)
             if cell.test:
                 recipe.through("decode")
-        except RunError as error:
-            # Divergence, say: that is a result, too. What was wrong with the input ends the run.
+        except DivergedError as error:
+            # That is a result, too. A full disk or bad input ends the experiment.
             return CellResult(cell, name, failed=str(error))
         return CellResult(
             cell,

@@ -14,22 +14,28 @@ SAME_WER = 1.0
 """Points of test word error that count as no difference; MMI is worth 2.1 in the paper."""
 
 
+def slots(bench: Bench, replicas: int) -> int:
+    """Slots of each of so many replicas."""
+    return min(bench.config.sequence.training.slots, max(1, OPEN // replicas))
+
+
 def asynchronous(bench: Bench, replicas: int) -> dict[str, Any]:
     """`replicas` replicas in virtual time, with measured costs."""
-    slots = min(bench.config.sequence.training.slots, max(1, OPEN // replicas))
     return {
         "engine": "simulated",
         "simulated": to_table(bench.costs()),
         "sequence.training.replicas": replicas,
-        "sequence.training.slots": slots,
+        "sequence.training.slots": slots(bench, replicas),
     }
 
 
-def often(bench: Bench) -> dict[str, Any]:
-    """Evaluations often enough for a curve, and patience in proportion."""
+def often(bench: Bench, replicas: int = 1) -> dict[str, Any]:
+    """Evaluations often enough for a curve, and patience in proportion; by frames, not by updates,
+    which are smaller where many replicas share the open utterances."""
     if bench.quick:
         return {}
+    usual = bench.config.sequence.training.slots
     return {
-        "sequence.training.schedule.evaluate_every": 300,
+        "sequence.training.schedule.evaluate_every": round(300 * usual / slots(bench, replicas)),
         "sequence.training.schedule.patience": 6,
     }

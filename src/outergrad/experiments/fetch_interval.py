@@ -73,7 +73,12 @@ def epoch_seconds(results: Sequence[CellResult]) -> float:
 
 
 def largest_without_loss(gains: Mapping[float, float], full: float) -> float:
-    """The largest interval up to which no gain is below `SHARE` of `full`; 0 when none is."""
+    """The largest interval up to which no gain is below `SHARE` of `full`; 0 when none is.
+
+    nan when there was nothing to lose: `full` is not positive or not known.
+    """
+    if not full > 0:
+        return math.nan
     found = 0.0
     for interval in sorted(gains):
         if not gains[interval] >= SHARE * full:
@@ -84,7 +89,7 @@ def largest_without_loss(gains: Mapping[float, float], full: float) -> float:
 
 def _ratio(first: Sequence[float], second: Sequence[float], most: float) -> Interval:
     """log2 of a ratio of largest intervals; unknown where the grid ends before the loss begins."""
-    if any(min(a, b) <= 0 or max(a, b) >= most for a, b in zip(first, second, strict=True)):
+    if not all(0 < a < most and 0 < b < most for a, b in zip(first, second, strict=True)):
         return over_seeds([math.nan])
     return over_seeds([math.log2(a / b) for a, b in zip(first, second, strict=True)])
 
@@ -158,20 +163,30 @@ def run(bench: Bench) -> Finding:
             f"Largest interval that keeps {100 * SHARE:.0f} % of the gain",
             ("Trained", "Paper", "Here, epochs", "Here, virtual seconds"),
             [
-                (label, said, f"{mean:.3g}", f"{mean * epoch:.3g}")
+                (label, said, _number(mean), _number(mean * epoch))
                 for (label, values), said in zip(
                     largest.items(), ("15 min", "half of it", "twice as long"), strict=True
                 )
                 for mean in (over_seeds(values).value,)
             ],
         ),
-        numbers={"largest_epochs": largest, "epoch_seconds": epoch if epoch > 0 else None},
+        numbers={
+            "largest_epochs": {
+                label: [value if value == value else None for value in values]
+                for label, values in largest.items()
+            },
+            "epoch_seconds": epoch if epoch > 0 else None,
+        },
         notes=(
             *failures(results),
             f"Intervals tried: {', '.join(f'{f:g}' for f in factors)} epochs; beyond the largest "
             "nothing is known, and a ratio with it cannot be told.",
         ),
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "–"
 
 
 def _kept(label: str, gain: Any, factors: Sequence[float], seeds: Sequence[int]) -> Series:

@@ -66,17 +66,22 @@ def statement(
     return Statement(claim, judge(interval, least, most).value, f"{interval.text(unit)}; {rule}")
 
 
-def of_label(results: Sequence[CellResult], label: str) -> list[CellResult]:
-    """The usable results of a label, in order of the seeds."""
-    found = [result for result in results if result.cell.label == label and result.usable]
+def refuted(claim: str, why: str) -> Statement:
+    """A claim that does not hold for a reason that no interval shows, such as runs that failed."""
+    return Statement(claim, Verdict.DOES_NOT_HOLD.value, why)
+
+
+def of_label(results: Sequence[CellResult], label: str, usable: bool = True) -> list[CellResult]:
+    """The results of a label, by default those that came to an end, in order of the seeds."""
+    found = [r for r in results if r.cell.label == label and (r.usable or not usable)]
     return sorted(found, key=lambda result: result.cell.seed)
 
 
 def pairs(
-    results: Sequence[CellResult], first: str, second: str
+    results: Sequence[CellResult], first: str, second: str, usable: bool = True
 ) -> list[tuple[CellResult, CellResult]]:
-    """Results of two labels with equal seeds."""
-    others = {result.cell.seed: result for result in of_label(results, second)}
+    """Results of two labels with equal seeds; the second may have failed unless `usable`."""
+    others = {result.cell.seed: result for result in of_label(results, second, usable)}
     return [(r, others[r.cell.seed]) for r in of_label(results, first) if r.cell.seed in others]
 
 

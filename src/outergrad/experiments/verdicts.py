@@ -40,6 +40,8 @@ class Interval:
 
     def text(self, unit: str, digits: int = 2) -> str:
         """Number, interval and unit in words."""
+        if not math.isfinite(self.value):
+            return f"not known ({unit})"
         value = f"{self.value:+.{digits}f} {unit}"
         if self.low is None or self.high is None:
             return f"{value} (no interval: one seed)"

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from outergrad.arrays import Float32Array, Int32Array
 from outergrad.criteria.ce import FrameScore, cross_entropy
-from outergrad.errors import InputError, RunError
+from outergrad.errors import DivergedError, InputError
 from outergrad.gradient.augmentation import AugmentationConfig, Window, augment
 from outergrad.gradient.ce_state import CeState, EpochRecord, read_state, write_state
 from outergrad.gradient.frames import FrameSet, FrameSource, Shuffling, batches
@@ -251,7 +251,7 @@ class _Trainer:
         train_ce = self._pass(epoch, on_frames)
         diverged = not np.isfinite(train_ce) or not np.all(np.isfinite(flatten(self.module)))
         if diverged and epoch == 1:
-            raise RunError(
+            raise DivergedError(
                 f"CE: the criterion became {train_ce} in the first epoch; "
                 f"lower the learning rate ({state.rate:g})"
             )

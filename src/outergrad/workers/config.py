@@ -56,11 +56,12 @@ class ScheduleConfig:
     """Improvement that counts, as a part of the size of the best criterion so far."""
     max_decays: int = 2
     """A further plateau after so many decays stops the run."""
-    select: Literal["wer", "criterion"] = "wer"
+    select: Literal["wer", "criterion", "last"] = "wer"
     """What says which parameters are kept. criterion: the held-out criterion. wer: held-out word
     errors, but differences within one standard error do not count, and then the criterion decides:
     late in training it often gets worse (surer of what it gets wrong) while word errors still fall,
-    and on little held-out speech word errors are mostly chance."""
+    and on little held-out speech word errors are mostly chance. last: those of the last evaluation,
+    whatever it says."""
     evaluate_every: int = 0
     """Server updates between evaluations; 0: one at the end of each epoch."""
     divergence: float = 1.0

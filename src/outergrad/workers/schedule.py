@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from outergrad.errors import RunError
+from outergrad.errors import DivergedError, RunError
 from outergrad.workers.config import ScheduleConfig
 from outergrad.workers.messages import HeldOut
 
@@ -95,6 +95,8 @@ class Schedule:
         Breiman et al., Classification and regression trees (1984).
         """
         before, criterion = self._chosen
+        if self._config.select == "last":
+            return True
         if self._config.select == "criterion":
             return held_out.criterion > criterion
         self._fewest = min(self._fewest, held_out.errors)
@@ -146,10 +148,10 @@ class Schedule:
         """The best parameters were restored after a divergence: lower the rate, once.
 
         Raises:
-            RunError: the run had diverged before.
+            DivergedError: the run had diverged before.
         """
         if self._retried:
-            raise RunError(
+            raise DivergedError(
                 "training diverged again after the learning rate was lowered to "
                 f"{self.rate:g}: start with a smaller rate, more slots or fewer replicas"
             )
