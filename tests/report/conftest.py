@@ -49,6 +49,19 @@ def made_up_results() -> dict[str, Any]:
             "unigram": {"systems": ["ce", "mmi"], "difference": 2.9, "p": 0.00002},
             "trigram": {"systems": ["ce", "mmi"], "difference": 1.7, "p": 0.003},
         },
+        "errors": {
+            "system": "mmi",
+            "lm": "trigram",
+            "speakers": [
+                {"speaker": f"anna-{k}", "utterances": 20, "words": 200, "sub": 24 - k, "ins": 2,
+                 "del": 4}
+                for k in range(11)
+            ]
+            + [{"speaker": "silent", "utterances": 1, "words": 0, "sub": 0, "ins": 1, "del": 0}],
+            "substitutions": [[["þrír", "tveir"], 12], [["<b>", "bé"], 3]],
+            "insertions": [["og", 9]],
+            "deletions": [],
+        },
         "seconds": {
             "prepare": 21.4,
             "bootstrap": 64.0,

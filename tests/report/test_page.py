@@ -88,6 +88,9 @@ def test_the_headline_states_the_result(complete):
         "inner age, seconds 0.11 0.34",
         "median 61, p95 148",
         "1,018,402 84.6 %",
+        "anna-0 15.0 24 2 4 200 20",
+        "Word error by speaker, highest first; 10 of 12 speakers. DNN, MMI, trigram",
+        "Substitutions þrír tveir 12 <b> bé 3 Insertions og 9 Most frequent errors.",
         "900 visits to 300 utterances, 3 each. 4 (0.4 %) failed",
         "no final state reached 3 query-0033, query-0040",
         "2 min 31 s 32 %",
@@ -107,8 +110,8 @@ def test_every_figure_says_what_made_it(complete):
     provenance = (
         "Engine local, seed 1, data made-up voice queries (test data), configuration 3f9a2b7c41d0."
     )
-    assert complete.tags.count("figure") == 8
-    assert complete.text.count(provenance) == 8
+    assert complete.tags.count("figure") == 10
+    assert complete.text.count(provenance) == 10
 
 
 def test_the_page_loads_and_runs_nothing(complete, made_up_run):
@@ -211,6 +214,8 @@ def test_ids_and_words_are_escaped_everywhere(make_run, results):
     ascii_results = json.loads(json.dumps(results))
     ascii_results["test"][HOSTILE] = {HOSTILE: {"wer": 9.0, "interval": [8.0, 10.0]}}
     ascii_results["seconds"][HOSTILE] = 3.0
+    ascii_results["errors"]["speakers"][0]["speaker"] = HOSTILE
+    ascii_results["errors"]["substitutions"] = [[[HOSTILE, HOSTILE], 2]]
     ascii_results["utterances"]["failed"][HOSTILE] = 1
     ascii_results |= {"data": {HOSTILE: [HOSTILE]}, "engine": HOSTILE, "digest": HOSTILE}
     records = [
@@ -233,11 +238,11 @@ def test_words_that_a_spreadsheet_would_run_are_quoted(make_run):
 
 
 @pytest.mark.parametrize(
-    "key", ["test", "comparison", "seconds", "staleness", "frames", "utterances"]
+    "key", ["test", "errors", "comparison", "seconds", "staleness", "frames", "utterances"]
 )
 @pytest.mark.parametrize("junk", [None, 3, "text", [1, [2]], {"x": None}, {"mmi": {"unigram": {}}}])
 def test_damaged_results_leave_a_section_out(results, key, junk):
-    if key != "comparison":
+    if key not in ("comparison", "errors"):
         del results["test"]  # no figure to draw
     Parsed(page(Run({**results, key: junk})))
 

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from outergrad.report.tables import plain_wer_table, wer_table
+from outergrad.report.tables import wer_table
 
 
 def rendered(results, width=80):
@@ -24,18 +24,3 @@ def test_names_are_never_read_as_markup(results):
     text = rendered(results, width=120)
     assert "[red]evil[/red]" in text
     assert "[link=x]lm" in text
-
-
-def test_the_plain_table_is_aligned(results):
-    lines = plain_wer_table(results).splitlines()
-    assert lines[0].split()[:4] == ["LM", "System", "WER", "%"]
-    column = lines[0].index("WER %") + len("WER %")
-    assert [line[:column].split()[-1] for line in lines[1:]] == [
-        "31.2", "22.9", "17.9", "15.0", "17.4", "13.1", "11.4",
-    ]  # fmt: skip
-    assert lines[5].startswith("trigram  Triphone GMM")
-
-
-def test_nothing_scored_gives_an_empty_table():
-    assert plain_wer_table({}) == ""
-    assert wer_table({}).row_count == 0

@@ -131,18 +131,27 @@ def export(
         Path | None,
         typer.Option("--tensorboard", help="Folder for the curves of a run, as event files."),
     ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Folder for the figures of a run, as SVG.")
+    ] = None,
 ) -> None:
     """Write the network or its curves for other programs.
 
-    The network for ONNX or Kaldi, a run's records for TensorBoard.
+    The network for ONNX or Kaldi, a run's records for TensorBoard or as figures.
     """
     from outergrad.export.kaldi import write_kaldi
     from outergrad.export.onnx import write_onnx
     from outergrad.recognizer.model import Model
+    from outergrad.report.export import write_figures
     from outergrad.report.tensorboard import write_curves
 
-    if onnx is None and kaldi is None and tensorboard is None:
-        raise InputError("say which format: --onnx FILE, --kaldi FOLDER or --tensorboard FOLDER")
+    if onnx is None and kaldi is None and tensorboard is None and figures is None:
+        raise InputError(
+            "say which format: --onnx FILE, or --kaldi, --tensorboard or --figures with a FOLDER"
+        )
+    if figures is not None:
+        for path in write_figures(model, figures):
+            print(f"wrote {path}", file=sys.stderr)
     if tensorboard is not None:
         count = write_curves(model, tensorboard)
         print(f"wrote the curves of {count} records to {tensorboard}", file=sys.stderr)

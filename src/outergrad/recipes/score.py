@@ -1,11 +1,14 @@
-"""Stage `score`: word errors of the test set with intervals, and CE against each criterion."""
+"""Stage `score`: word errors of the test set with intervals, CE against each criterion, and where
+the errors are."""
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from outergrad.config import to_table
 from outergrad.criteria.config import Kind
+from outergrad.evaluation.breakdown import confusions, speaker_errors
 from outergrad.evaluation.significance import bootstrap_interval, matched_pairs
 from outergrad.evaluation.wer import WordErrors, total_errors, utterance_errors
 from outergrad.recipes.decode import Recognized
@@ -17,15 +20,16 @@ from outergrad.recipes.settings import RunConfig
 def word_error_table(
     decoded: Mapping[str, Path], prepared: Prepared, config: RunConfig
 ) -> dict[str, Any]:
-    """The entries "test", "comparison" (CE and the first criterion) and "comparisons" of
-    results.json.
+    """The entries "test", "comparison" (CE and the first criterion), "comparisons" and "errors"
+    (of the system decoded last, by speaker and by word) of results.json.
 
     Args:
         decoded: system → folder that stage decode wrote.
         prepared: the references.
         config: seed and number of bootstrap samples.
     """
-    references = {utterance.id: utterance.words for utterance in prepared.corpus("test")}
+    corpus = prepared.corpus("test")
+    references = {utterance.id: utterance.words for utterance in corpus}
     test: dict[str, dict[str, Any]] = {}
     errors: dict[tuple[str, str], dict[str, WordErrors]] = {}
     for system, folder in decoded.items():
@@ -61,4 +65,23 @@ def word_error_table(
             }
     trained = [system for system in decoded if system in comparisons]
     first = comparisons[trained[0]] if trained else {}
-    return {"test": test, "comparison": first, "comparisons": comparisons}
+    system, lm = list(errors)[-1]
+    hypotheses = Recognized.load(decoded[system] / f"{lm}.json").hypotheses
+    speakers = {utterance.id: utterance.speaker for utterance in corpus}
+    where = {
+        "system": system,
+        "lm": lm,
+        "speakers": [
+            {
+                "speaker": entry.speaker,
+                "utterances": entry.utterances,
+                "words": entry.errors.words,
+                "sub": entry.errors.substitutions,
+                "ins": entry.errors.insertions,
+                "del": entry.errors.deletions,
+            }
+            for entry in speaker_errors(errors[system, lm], speakers)
+        ],
+        **to_table(confusions(references, hypotheses)),
+    }
+    return {"test": test, "comparison": first, "comparisons": comparisons, "errors": where}

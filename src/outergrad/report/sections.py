@@ -12,6 +12,7 @@ from outergrad.report.curves import (
     ce_curves,
     sequence_curves,
 )
+from outergrad.report.errors import error_parts
 from outergrad.report.findings import (
     Comparison,
     Visits,
@@ -87,6 +88,7 @@ def word_error(run: Run) -> Markup | Missing:
             "utterances are hard for both, which the matched-pairs test takes into account.",
             data,
         ),
+        *error_parts(run),
     )
 
 

@@ -63,30 +63,3 @@ def wer_table(results: Mapping[str, Any]) -> Table:
             table.add_row(Text(lm if score is group[0] else "", style="dim"), *cells)
         table.add_section()
     return table
-
-
-def plain_wer_table(results: Mapping[str, Any]) -> str:
-    """The WER table as plain text, for logs and for files.
-
-    Args:
-        results: contents of results.json.
-
-    Returns:
-        Aligned columns, one line a system; empty if nothing was scored.
-    """
-    rows: list[tuple[str, ...]] = []
-    for lm, group in by_language_model(results).items():
-        rows += [("", *wer_rows(score)) for score in group]
-        rows[-len(group)] = (lm, *rows[-len(group)][1:])
-    if not rows:
-        return ""
-    rows.insert(0, ("LM", *COLUMNS))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = (
-        "  ".join(
-            cell.ljust(width) if i < 2 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines) + "\n"
