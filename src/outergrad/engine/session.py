@@ -316,6 +316,8 @@ class Session:
             again = f"; {lost} utterances are handed out again" if lost else ""
         self._record("restart", self.now(), role=role, index=index, why=why.splitlines()[0])
         self.notice(f"{role} {index} died and is restarted{again}: {why}")
+        # A visit given up because of this death may have been the last one of an epoch.
+        self._freeze_if_due()
 
     # ---- what happens beside ----
 
