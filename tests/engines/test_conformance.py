@@ -66,6 +66,7 @@ def test_a_run_climbs_counts_and_records_everything(engine, replicas, tmp_path):
     recorded = list(read_records(path, "evaluation"))
     assert [r["criterion"] for r in recorded] == [e.held_out.criterion for e in evaluations]
     assert all(r["del"] == 1 and r["words"] > r["del"] for r in recorded)
+    assert [r["failed"] for r in recorded] == [e.held_out.failed for e in evaluations]
 
 
 @ENGINES

@@ -287,6 +287,7 @@ class Session:
             ins=held_out.insertions,
             words=held_out.words,
             frame_error=held_out.frame_error,
+            failed=held_out.failed,
             rate=request.rate,
             **{"del": held_out.deletions},
         )
