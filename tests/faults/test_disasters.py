@@ -80,6 +80,23 @@ def test_one_shard_older_than_its_siblings(tmp_path):
         assert push["outer_age_updates"] >= push["inner_age_updates"] >= 0
 
 
+def test_pushes_before_a_resume_are_counted(tmp_path):
+    """Shards start to count anew, the run does not."""
+    saved = interrupted(tmp_path, at=1)
+    assert saved.run["pushes"]["applied"] == saved.run["coordinator"]["updates"] * CONFIG.shards
+    result = resumed(tmp_path)
+    assert result.updates > saved.run["coordinator"]["updates"]
+    assert result.pushes.applied == result.updates * CONFIG.shards
+
+
+def test_a_snapshot_without_counts_of_pushes_can_be_resumed(tmp_path):
+    """Earlier versions wrote none."""
+    saved = interrupted(tmp_path / "new", at=1)
+    run = {key: value for key, value in saved.run.items() if key != "pushes"}
+    SnapshotStore(tmp_path / "old").save(1, dataclasses.replace(saved, run=run))
+    adds_up(resumed(tmp_path / "old"))
+
+
 def test_a_torn_snapshot_costs_the_time_since_the_one_before(tmp_path):
     interrupted(tmp_path, at=1)
     interrupted(tmp_path, at=2)

@@ -58,6 +58,8 @@ class Totals:
     """Outer gradients whose beam search lost the reference (positive criterion)."""
     restarts: int = 0
     """Workers restarted after they died."""
+    pushes: ShardCounts = field(default_factory=ShardCounts)
+    """What shards that are no more did with pushes: before a divergence, before a resume."""
     outer: list[Age] = field(default_factory=list)
     """Per push: age of the outer gradients, mean over its frames."""
     inner: list[Age] = field(default_factory=list)
@@ -94,7 +96,7 @@ class TrainingResult:
     reference_missing: int
     """Outer gradients whose beam search lost the reference."""
     pushes: ShardCounts
-    """What the shards did with pushes, summed over shards."""
+    """What the shards did with pushes, summed over shards and over all parts of the run."""
     outer: Staleness
     """Age of outer gradients when they were used."""
     inner: Staleness

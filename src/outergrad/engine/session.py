@@ -21,7 +21,7 @@ from outergrad.errors import InputError
 from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
 from outergrad.ps.server import ServerState
-from outergrad.ps.shard import PushOutcome
+from outergrad.ps.shard import PushOutcome, ShardCounts
 from outergrad.records import RecordSink
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.coordinator import Coordinator
@@ -360,6 +360,8 @@ class Session:
         if self._store is None:
             return
         best = self._best_evaluation
+        # First the state: the counts of shards that live elsewhere are as old as their last copy.
+        state = self.server.state()
         run = {
             "time": self.now(),
             "coordinator": self.coordinator.state(),
@@ -367,8 +369,13 @@ class Session:
             "frames": dataclasses.asdict(self.totals.frames),
             "reference_missing": self.totals.reference_missing,
             "restarts": self.totals.restarts,
+            "pushes": dataclasses.asdict(self._push_counts()),
         }
-        self._store.save(self.coordinator.updates, Snapshot(self.server.state(), self._best, run))
+        self._store.save(self.coordinator.updates, Snapshot(state, self._best, run))
+
+    def _push_counts(self) -> ShardCounts:
+        """Of the shards there are and of those that were before them."""
+        return self.totals.pushes + self.server.counts()
 
     def resume(self) -> bool:
         """Go on from the newest snapshot; False when there is none. No worker is running."""
@@ -388,6 +395,7 @@ class Session:
         self.totals.frames = FrameCounts(**run["frames"])
         self.totals.reference_missing = run["reference_missing"]
         self.totals.restarts = run["restarts"]
+        self.totals.pushes = ShardCounts(**run.get("pushes", {}))  # older snapshots have none
         self._elapsed = run["time"] - self._clock()
         self._last_snapshot = self._last_look = self._watch()
         self._follow("resumed", self.now(), updates=self.coordinator.updates)
@@ -405,6 +413,7 @@ class Session:
         best = self.program.parameters if self._best is None else self._best
         versions = tuple(version + 1 for version in self.server.versions)
         state = self.config.rule.rule().init(best)
+        self.totals.pushes += self.server.counts()
         self._serve(ServerState(best, state, self.partition, versions))
         self.notice(
             f"the best parameters are restored, learning rate {self.coordinator.schedule.rate:g}"
@@ -426,7 +435,7 @@ class Session:
             visits=coordinator.visits.counts,
             frames=self.totals.frames,
             reference_missing=self.totals.reference_missing,
-            pushes=self.server.counts(),
+            pushes=self._push_counts(),
             outer=Staleness.of(self.totals.outer),
             inner=Staleness.of(self.totals.inner),
             restarts=self.totals.restarts,
