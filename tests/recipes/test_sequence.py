@@ -5,11 +5,16 @@ import dataclasses
 import pytest
 import toy_problem as toy
 
+from outergrad.criteria.config import Kind
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.engine.training import train
 from outergrad.errors import RunError
+from outergrad.progress import Silent
+from outergrad.recipes import sequence
 from outergrad.recipes.sequence import refuse_untrained, summary_of
+from outergrad.recipes.settings import RunConfig
 from outergrad.recipes.stages import write_json
+from outergrad.records import RecordWriter, read_records
 from outergrad.report.curves import age_summary
 from outergrad.report.run import Run
 from outergrad.workers.config import AsyncConfig, ScheduleConfig
@@ -58,6 +63,35 @@ def test_a_training_whose_utterances_all_fail_says_why():
     assert "all 24 visits of utterances failed" in text
     assert "failed: numerator-no-path (19), numerator-no-graph (5)." in text
     assert "sequence.outer.alignment.retry_beam" in text
+
+
+def begun_again(folder, run, monkeypatch):
+    """What records and trace hold when a training that was killed starts to work again."""
+    records, trace = run / "records" / "mmi.jsonl", folder / sequence.TRACE
+    for path in (records, trace):
+        with RecordWriter(path, "mmi") as writer:
+            writer.write("push", 1.0)
+
+    def work(*arguments, **named):
+        raise RunError("so far")
+
+    monkeypatch.setattr(sequence, "sequence_program", lambda *arguments: toy.program())
+    monkeypatch.setattr(sequence, "train", work)
+    with pytest.raises(RunError, match="so far"):
+        sequence.run_sequence(folder, run, RunConfig(), Silent(), Kind.MMI)
+    return [list(read_records(path)) for path in (records, trace)]
+
+
+def test_records_start_anew_where_no_snapshot_can_be_used(tmp_path, monkeypatch):
+    folder = tmp_path / "mmi"
+    (folder / "snapshots" / "snapshot-0000000007").mkdir(parents=True)
+    assert begun_again(folder, tmp_path, monkeypatch) == [[], []]
+
+
+def test_records_are_kept_where_a_snapshot_can_be_used(tmp_path, monkeypatch):
+    folder = tmp_path / "mmi"
+    train(toy.program(), CONFIG, "serial", snapshots=folder / "snapshots")
+    assert all(begun_again(folder, tmp_path, monkeypatch))
 
 
 def test_a_training_that_needed_no_update_is_none_the_worse():

@@ -4,7 +4,7 @@ An engine moves messages between its workers and the methods here, all called fr
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from outergrad.arrays import Float32Array
@@ -22,7 +22,7 @@ from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
 from outergrad.ps.server import ServerState
 from outergrad.ps.shard import PushOutcome, ShardCounts
-from outergrad.records import RecordSink
+from outergrad.records import RecordSink, RewindableSink
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.coordinator import Coordinator
 from outergrad.workers.messages import (
@@ -370,15 +370,25 @@ class Session:
             "reference_missing": self.totals.reference_missing,
             "restarts": self.totals.restarts,
             "pushes": dataclasses.asdict(self._push_counts()),
+            "lengths": {name: sink.length for name, sink in self._files()},
         }
         self._store.save(self.coordinator.updates, Snapshot(state, self._best, run))
+
+    def _files(self) -> Iterator[tuple[str, RewindableSink]]:
+        """By name the sinks that can be cut back to where they were at a snapshot."""
+        for name, sink in (("records", self._records), ("trace", self._trace)):
+            if isinstance(sink, RewindableSink):
+                yield name, sink
 
     def _push_counts(self) -> ShardCounts:
         """Of the shards there are and of those that were before them."""
         return self.totals.pushes + self.server.counts()
 
     def resume(self) -> bool:
-        """Go on from the newest snapshot; False when there is none. No worker is running."""
+        """Go on from the newest snapshot; False when there is none. No worker is running.
+
+        What was recorded after the snapshot will happen again, and is cut off.
+        """
         snapshot = self._store.load(self.notice) if self._store is not None else None
         if snapshot is None:
             return False
@@ -398,6 +408,10 @@ class Session:
         self.totals.pushes = ShardCounts(**run.get("pushes", {}))  # older snapshots have none
         self._elapsed = run["time"] - self._clock()
         self._last_snapshot = self._last_look = self._watch()
+        lengths = run.get("lengths", {})  # older snapshots have none
+        for name, sink in self._files():
+            if name in lengths:
+                sink.cut(lengths[name])
         self._follow("resumed", self.now(), updates=self.coordinator.updates)
         self._meter.begin(self.now(), self.coordinator)
         return True

@@ -12,6 +12,7 @@ from outergrad.config import to_table
 from outergrad.criteria.config import Kind
 from outergrad.engine.engines import make_engine
 from outergrad.engine.result import Staleness, TrainingResult
+from outergrad.engine.snapshots import SnapshotStore
 from outergrad.engine.training import train
 from outergrad.errors import RunError
 from outergrad.nnet.acoustic import AcousticModel
@@ -51,7 +52,9 @@ def run_sequence(
     training, scale = config.sequence.training, config.sequence.rate_scale.of(kind)
     schedule = replace(training.schedule, rate=training.schedule.rate * scale)
     snapshots = folder / "snapshots"
-    resumed = snapshots.exists()
+    # Killed before its first snapshot, or with damaged ones only, a training starts anew, and so
+    # do its records.
+    resumed = SnapshotStore(snapshots).usable
     if not resumed:
         (folder / TRACE).unlink(missing_ok=True)
     with (
