@@ -105,7 +105,7 @@ class RecordWriter:
         return os.fstat(self._file).st_size
 
     def cut(self, length: int) -> None:
-        """Leave `length` bytes, whole lines only; a shorter file is left as it is.
+        """Leave `length` bytes; a file in which no line ends there is another one, and is left.
 
         A run that goes on from a snapshot does again what came after it, so the records of that
         would be there twice. Their times do not say which they are (an evaluation is recorded
@@ -115,7 +115,8 @@ class RecordWriter:
             RunError: the file cannot be written.
         """
         try:
-            os.ftruncate(self._file, _complete_length(self._file, length))
+            if length == 0 or os.pread(self._file, 1, length - 1) == b"\n":
+                os.ftruncate(self._file, length)
         except OSError as error:
             raise RunError(f"{self.path}: cannot write records: {error.strerror}") from error
 
@@ -135,10 +136,9 @@ class RecordWriter:
         self.close()
 
 
-def _complete_length(file: int, most: int | None = None) -> int:
-    """Length of the file up to the end of its last complete line, `most` bytes at most."""
-    size = os.fstat(file).st_size
-    length = size if most is None else min(size, most)
+def _complete_length(file: int) -> int:
+    """Length of the file up to the end of its last complete line."""
+    length = os.fstat(file).st_size
     while length > 0:
         begin = max(0, length - 4096)
         newline = os.pread(file, length - begin, begin).rfind(b"\n")

@@ -1,7 +1,8 @@
 """What a training run gives back, and the totals it keeps on the way."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,22 @@ class Totals:
         """Add an outer gradient."""
         self.frames += outcome.outer.counts
         self.reference_missing += outcome.outer.reference_missing
+
+    def state(self, pushes: ShardCounts) -> dict[str, Any]:
+        """JSON-able sums, without ages; `pushes` are those of the shards that there are."""
+        return {
+            "frames": asdict(self.frames),
+            "reference_missing": self.reference_missing,
+            "restarts": self.restarts,
+            "pushes": asdict(self.pushes + pushes),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        self.frames = FrameCounts(**state["frames"])
+        self.reference_missing = state["reference_missing"]
+        self.restarts = state["restarts"]
+        self.pushes = ShardCounts(**state.get("pushes", {}))  # older snapshots have none
 
 
 @dataclass(frozen=True, eq=False, slots=True)

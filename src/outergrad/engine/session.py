@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from outergrad.arrays import Float32Array
-from outergrad.criteria.outcome import FrameCounts
 from outergrad.engine.events import Evaluated, Listener, Notice
 from outergrad.engine.interrupt import Interrupt
 from outergrad.engine.memory import ParameterMemory
@@ -21,7 +20,7 @@ from outergrad.errors import InputError
 from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
 from outergrad.ps.server import ServerState
-from outergrad.ps.shard import PushOutcome, ShardCounts
+from outergrad.ps.shard import PushOutcome
 from outergrad.records import RecordSink, RewindableSink
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.coordinator import Coordinator
@@ -366,10 +365,7 @@ class Session:
             "time": self.now(),
             "coordinator": self.coordinator.state(),
             "best": None if best is None else dataclasses.asdict(best),
-            "frames": dataclasses.asdict(self.totals.frames),
-            "reference_missing": self.totals.reference_missing,
-            "restarts": self.totals.restarts,
-            "pushes": dataclasses.asdict(self._push_counts()),
+            **self.totals.state(self.server.counts()),
             "lengths": {name: sink.length for name, sink in self._files()},
         }
         self._store.save(self.coordinator.updates, Snapshot(state, self._best, run))
@@ -379,10 +375,6 @@ class Session:
         for name, sink in (("records", self._records), ("trace", self._trace)):
             if isinstance(sink, RewindableSink):
                 yield name, sink
-
-    def _push_counts(self) -> ShardCounts:
-        """Of the shards there are and of those that were before them."""
-        return self.totals.pushes + self.server.counts()
 
     def resume(self) -> bool:
         """Go on from the newest snapshot; False when there is none. No worker is running.
@@ -402,10 +394,7 @@ class Session:
         self._serve(snapshot.server)
         self._best = snapshot.best
         self._best_evaluation = None if run["best"] is None else _evaluation(run["best"])
-        self.totals.frames = FrameCounts(**run["frames"])
-        self.totals.reference_missing = run["reference_missing"]
-        self.totals.restarts = run["restarts"]
-        self.totals.pushes = ShardCounts(**run.get("pushes", {}))  # older snapshots have none
+        self.totals.restore(run)
         self._elapsed = run["time"] - self._clock()
         self._last_snapshot = self._last_look = self._watch()
         lengths = run.get("lengths", {})  # older snapshots have none
@@ -449,7 +438,7 @@ class Session:
             visits=coordinator.visits.counts,
             frames=self.totals.frames,
             reference_missing=self.totals.reference_missing,
-            pushes=self._push_counts(),
+            pushes=self.totals.pushes + self.server.counts(),
             outer=Staleness.of(self.totals.outer),
             inner=Staleness.of(self.totals.inner),
             restarts=self.totals.restarts,
