@@ -5,7 +5,7 @@ import os
 import pytest
 
 from outergrad.errors import InputError, RunError
-from outergrad.records import RecordWriter, read_records
+from outergrad.records import RecordWriter, Tee, read_records
 
 
 def write(path, *numbers):
@@ -40,6 +40,42 @@ def test_a_torn_last_line_is_left_out_and_cut_off(tmp_path, torn):
     assert [record["replica"] for record in read_records(path)] == [1, 2]
     write(path, 3)
     assert [record["replica"] for record in read_records(path)] == [1, 2, 3]
+
+
+def test_a_file_can_be_cut_back_to_what_it_was(tmp_path):
+    path = tmp_path / "mmi.jsonl"
+    write(path, 1)
+    with RecordWriter(path, "mmi") as writer:
+        length = writer.length
+        writer.write("push", 2.0, replica=2)
+        assert writer.length > length == len(path.read_bytes().splitlines(keepends=True)[0])
+        writer.cut(length)
+        writer.write("push", 3.0, replica=3)
+        writer.cut(10**9)  # more than there is
+    assert [record["replica"] for record in read_records(path)] == [1, 3]
+    with RecordWriter(path, "mmi") as writer:
+        writer.cut(length + 5)  # of another file: no line ends there
+    assert [record["replica"] for record in read_records(path)] == [1, 3]
+    with RecordWriter(path, "mmi") as writer:
+        writer.cut(0)
+    assert path.read_bytes() == b""
+
+
+def test_of_several_sinks_the_file_is_cut(tmp_path):
+    path, kept = tmp_path / "mmi.jsonl", []
+
+    class Sink:
+        def write(self, kind, time, **fields):
+            kept.append(kind)
+
+    with RecordWriter(path, "mmi") as writer:
+        tee = Tee(writer, Sink())
+        tee.write("push", 1.0)
+        length = tee.length
+        tee.write("outer", 2.0)
+        tee.cut(length)
+    assert [record["kind"] for record in read_records(path)] == ["push"]
+    assert kept == ["push", "outer"]
 
 
 def test_a_file_that_is_one_torn_line(tmp_path):

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from outergrad.errors import InputError, RunError
 
@@ -23,11 +23,36 @@ class RecordSink(Protocol):
         ...
 
 
-class Tee:
-    """Hands records on to several sinks."""
+@runtime_checkable
+class RewindableSink(RecordSink, Protocol):
+    """A sink that can forget what came last, as a run does that goes on from a snapshot."""
 
-    def __init__(self, *sinks: RecordSink) -> None:
-        self._sinks = sinks
+    @property
+    def length(self) -> int:
+        """Bytes so far."""
+        ...
+
+    def cut(self, length: int) -> None:
+        """See `RecordWriter.cut`."""
+        ...
+
+
+class Tee:
+    """Hands records on to several sinks, one of which is a file."""
+
+    def __init__(self, file: RewindableSink, *others: RecordSink) -> None:
+        """Hand on to `file`, whose length is told and which is cut, and then to `others`."""
+        self._file = file
+        self._sinks: tuple[RecordSink, ...] = (file, *others)
+
+    @property
+    def length(self) -> int:
+        """Bytes in the file so far."""
+        return self._file.length
+
+    def cut(self, length: int) -> None:
+        """Cut the file; the others keep what they were told."""
+        self._file.cut(length)
 
     def write(self, kind: str, time: float, **fields: Any) -> None:
         """Hand a record to every sink, in their order."""
@@ -73,6 +98,27 @@ class RecordWriter:
             raise RunError(f"{self.path}: cannot write records: {error.strerror}") from error
         if written < len(data):
             raise RunError(f"{self.path}: cannot write records: the disk is full")
+
+    @property
+    def length(self) -> int:
+        """Bytes in the file: what was there when it was opened, and what was written since."""
+        return os.fstat(self._file).st_size
+
+    def cut(self, length: int) -> None:
+        """Leave `length` bytes; a file in which no line ends there is another one, and is left.
+
+        A run that goes on from a snapshot does again what came after it, so the records of that
+        would be there twice. Their times do not say which they are (an evaluation is recorded
+        under the time of its request, and other runs may have appended before), their place does.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        try:
+            if length == 0 or os.pread(self._file, 1, length - 1) == b"\n":
+                os.ftruncate(self._file, length)
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot write records: {error.strerror}") from error
 
     def close(self) -> None:
         """Close the file."""

@@ -66,6 +66,7 @@ def test_a_run_climbs_counts_and_records_everything(engine, replicas, tmp_path):
     recorded = list(read_records(path, "evaluation"))
     assert [r["criterion"] for r in recorded] == [e.held_out.criterion for e in evaluations]
     assert all(r["del"] == 1 and r["words"] > r["del"] for r in recorded)
+    assert [r["failed"] for r in recorded] == [e.held_out.failed for e in evaluations]
 
 
 @ENGINES
@@ -102,6 +103,11 @@ def test_divergence_restores_the_best_parameters_once(engine):
     assert any("best parameters are restored" in text for text in texts)
     assert result.best.held_out.criterion > 0.8 * result.evaluations[0].held_out.criterion
     assert result.visits.completed == 4 * (len(toy.UTTERANCES) - 1)
+    # The pushes of the diverged part count, too. On engine ray shards may have applied some of
+    # which the coordinator had not heard when the workers were sent home.
+    expected = result.updates * config.shards
+    assert result.pushes.applied >= expected
+    assert result.pushes.applied == expected or engine == "ray"
 
 
 @ENGINES

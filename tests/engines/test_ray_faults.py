@@ -1,5 +1,6 @@
 """Real kills on a cluster of several nodes: the run ends, and the visits add up."""
 
+import dataclasses
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ from outergrad.errors import RunError  # noqa: E402
 from outergrad.records import RecordWriter, read_records  # noqa: E402
 from outergrad.workers.config import AsyncConfig, ScheduleConfig  # noqa: E402
 from outergrad.workers.program import Factory  # noqa: E402
+from outergrad.workers.visits import Visits  # noqa: E402
 
 EPOCHS = 2
 CONFIG = AsyncConfig(
@@ -161,6 +163,19 @@ def test_a_worker_that_dies_again_and_again_ends_the_run(cluster):
     config = AsyncConfig(shards=1, max_restarts=0)
     with pytest.raises(RunError, match=r"decoder 0 died 1 times in a row; the last time: process"):
         run(toy.program(outer=Factory("sabotage:Mortal")), config)
+
+
+def test_a_last_utterance_that_kills_its_decoders_closes_the_epoch(cluster):
+    """Nothing follows its second death: the final evaluation is due because of that alone."""
+    schedule = dataclasses.replace(CONFIG.schedule, epochs=1)
+    config = dataclasses.replace(CONFIG, slots=1, schedule=schedule)
+    visits = Visits(toy.UTTERANCES, config.replicas, schedule.epochs, config.seed)
+    for _ in toy.UTTERANCES:
+        last = visits.take(0).utterance
+    result, _ = run(toy.program(outer=Factory("sabotage:Poisoned", {"poison": last})), config)
+    assert result.visits.reasons["its decoder died over it"] == 1
+    assert result.evaluations[-1].request.updates == result.updates
+    assert result.evaluations[-1].request.epoch == 1
 
 
 def test_a_nan_push_is_refused_by_the_shards_and_shown(tmp_path, cluster):

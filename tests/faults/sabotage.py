@@ -143,8 +143,11 @@ def killed_at_start(folder, step):
 class Poisoned(toy.ToyOuter):
     """One utterance kills whoever decodes it, always."""
 
+    def __init__(self, poison="utterance-11"):
+        self.poison = poison
+
     def compute(self, utterance):
-        if utterance == "utterance-11":
+        if utterance == self.poison:
             die()
         return super().compute(utterance)
 

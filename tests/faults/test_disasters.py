@@ -80,6 +80,23 @@ def test_one_shard_older_than_its_siblings(tmp_path):
         assert push["outer_age_updates"] >= push["inner_age_updates"] >= 0
 
 
+def test_pushes_before_a_resume_are_counted(tmp_path):
+    """Shards start to count anew, the run does not."""
+    saved = interrupted(tmp_path, at=1)
+    assert saved.run["pushes"]["applied"] == saved.run["coordinator"]["updates"] * CONFIG.shards
+    result = resumed(tmp_path)
+    assert result.updates > saved.run["coordinator"]["updates"]
+    assert result.pushes.applied == result.updates * CONFIG.shards
+
+
+def test_a_snapshot_without_counts_of_pushes_can_be_resumed(tmp_path):
+    """Earlier versions wrote none."""
+    saved = interrupted(tmp_path / "new", at=1)
+    run = {key: value for key, value in saved.run.items() if key != "pushes"}
+    SnapshotStore(tmp_path / "old").save(1, dataclasses.replace(saved, run=run))
+    adds_up(resumed(tmp_path / "old"))
+
+
 def test_a_torn_snapshot_costs_the_time_since_the_one_before(tmp_path):
     interrupted(tmp_path, at=1)
     interrupted(tmp_path, at=2)
@@ -148,6 +165,70 @@ def test_a_clock_that_jumps_changes_no_bit_and_no_age_is_negative(engine, tmp_pa
     times = [push["time"] for push in pushes]
     assert times == sorted(times)
     assert all(push["outer_age_seconds"] >= push["inner_age_seconds"] >= 0 for push in pushes)
+
+
+class Power(Exception):
+    """It went off."""
+
+
+def recorded(folder, *, off_at=None):
+    """A run with records and a trace in `folder`, without power from evaluation `off_at` on.
+
+    Its clock ticks, so that snapshots and what is lost after them are the same each time.
+    """
+
+    def listen(event):
+        if getattr(event, "evaluation", None) and event.evaluation.request.number == off_at:
+            raise Power
+
+    ticks = iter(range(10**9))
+    config = dataclasses.replace(CONFIG, slots=1, snapshot_seconds=0.5)
+    with (
+        RecordWriter(folder / "records.jsonl", "mmi") as records,
+        RecordWriter(folder / "trace.jsonl", "mmi") as trace,
+    ):
+        return train(
+            toy.program(),
+            config,
+            "serial",
+            listen,
+            records=records,
+            trace=trace,
+            snapshots=folder / "snapshots",
+            resume=True,
+            clock=lambda: next(ticks) * 1e-3,
+        )
+
+
+def test_nothing_is_recorded_twice_after_a_resume(tmp_path):
+    """What came after the last snapshot happens again; only that is taken out of the records."""
+    with RecordWriter(tmp_path / "records.jsonl", "mmi") as before:
+        before.write("push", 1e6, updates=0)  # of another run that is none of this one's business
+    with pytest.raises(Power):
+        recorded(tmp_path, off_at=3)
+    saved = SnapshotStore(tmp_path / "snapshots").load(pytest.fail).run
+    done = saved["coordinator"]["updates"]
+    paths = tmp_path / "records.jsonl", tmp_path / "trace.jsonl"
+    assert max(r["updates"] for r in read_records(paths[0], "push")) > done > 0
+    for path in paths:
+        with path.open("a") as file:
+            file.write('{"time": 3, "ki')
+    result = recorded(tmp_path)
+
+    pushes = list(read_records(paths[0], "push"))
+    assert [push["updates"] for push in pushes] == list(range(result.updates + 1))
+    assert pushes[0]["time"] == 1e6
+    evaluations = [r["updates"] for r in read_records(paths[0], "evaluation")]
+    assert evaluations == sorted(set(evaluations))
+    outers = list(read_records(paths[0], "outer"))
+    # Outer gradients that waited or were in a slot at the snapshot are computed once more.
+    assert VISITS <= len(outers) <= result.visits.handed
+    for path in paths:
+        times = [r["time"] for r in read_records(path) if r["kind"] != "evaluation"]
+        assert times[1:] == sorted(times[1:])
+    traced = [line["kind"] for line in read_records(paths[1])]
+    assert traced.count("resumed") == 1
+    assert traced.count("push") == result.updates
 
 
 SERVER = """

@@ -5,7 +5,7 @@ from outergrad.criteria.mmi import mmi
 from outergrad.criteria.numerator import Denominator, Numerator, sum_of
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.lattice.accuracy import PhoneClasses, boost
-from outergrad.lattice.paths import forward_backward
+from outergrad.lattice.paths import forward_backward, log_z
 
 
 def boosted_mmi(
@@ -21,7 +21,9 @@ def boosted_mmi(
     F = log Z_num - log sum_paths exp(score(path) + b errors(path))
 
     with errors = frames whose phone is not the reference alignment's. The outer gradient is
-    gamma_num - gamma_boosted, which is MMI's on the boosted lattice.
+    gamma_num - gamma_boosted, which is MMI's on the boosted lattice. Whether the reference was
+    lost is seen from the lattice as it was; it has no errors, so where it is added it is added
+    unboosted.
 
     Args:
         numerator: the reference; its alignment counts as without errors.
@@ -53,4 +55,5 @@ def boosted_mmi(
         utterance=utterance,
         numerator_sum=numerator.sum,
         denominator_sum=sum_of(denominator),
+        plain_log_z=log_z(denominator),
     )

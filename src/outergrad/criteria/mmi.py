@@ -28,6 +28,7 @@ def mmi(
     utterance: str,
     numerator_sum: Sum,
     denominator_sum: Sum,
+    plain_log_z: float | None = None,
 ) -> OuterGradient:
     """MMI of one utterance.
 
@@ -43,6 +44,9 @@ def mmi(
         utterance: its id, for the outcome.
         numerator_sum: what the numerator sums over.
         denominator_sum: what the denominator sums over.
+        plain_log_z: log of the lattice's mass without boosting, nats; that of the denominator by
+            default. The reference is lost when this is below log Z_num: a boosted denominator can
+            outweigh a reference that is not in it.
 
     Returns:
         The outer gradient; a failure (`reason` set) when a side is empty ("numerator-impossible",
@@ -69,7 +73,8 @@ def mmi(
         return OuterGradient.failure(utterance, num_frames, "numerator-impossible")
     if not math.isfinite(denominator.log_z):
         return OuterGradient.failure(utterance, num_frames, "denominator-impossible")
-    missing = denominator.log_z < numerator.log_z - LOST_REFERENCE
+    plain = denominator.log_z if plain_log_z is None else plain_log_z
+    missing = plain < numerator.log_z - LOST_REFERENCE
     log_z_den, added = denominator.log_z, 0.0
     if missing and config.add_reference:
         log_z_den = float(np.logaddexp(numerator.log_z, denominator.log_z))

@@ -72,8 +72,8 @@ class OuterGradient:
     """Criterion summed over frames: log Z_num - log Z_den for MMI (natural log), minus the
     expected number of wrong frames for sMBR and MPE."""
     reference_missing: bool = False
-    """True when log Z_den < log Z_num: beam search lost the reference. Unless it was added to the
-    denominator, the value is then positive."""
+    """True when log Z_den < log Z_num, boosting apart: beam search lost the reference. Unless it
+    was added to the denominator, the value of MMI is then positive."""
     reason: str | None = None
     """Short code of the failure, None on success."""
     mass: float = 0.0

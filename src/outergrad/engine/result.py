@@ -1,7 +1,8 @@
 """What a training run gives back, and the totals it keeps on the way."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,8 @@ class Totals:
     """Outer gradients whose beam search lost the reference (positive criterion)."""
     restarts: int = 0
     """Workers restarted after they died."""
+    pushes: ShardCounts = field(default_factory=ShardCounts)
+    """What shards that are no more did with pushes: before a divergence, before a resume."""
     outer: list[Age] = field(default_factory=list)
     """Per push: age of the outer gradients, mean over its frames."""
     inner: list[Age] = field(default_factory=list)
@@ -67,6 +70,22 @@ class Totals:
         """Add an outer gradient."""
         self.frames += outcome.outer.counts
         self.reference_missing += outcome.outer.reference_missing
+
+    def state(self, pushes: ShardCounts) -> dict[str, Any]:
+        """JSON-able sums, without ages; `pushes` are those of the shards that there are."""
+        return {
+            "frames": asdict(self.frames),
+            "reference_missing": self.reference_missing,
+            "restarts": self.restarts,
+            "pushes": asdict(self.pushes + pushes),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        self.frames = FrameCounts(**state["frames"])
+        self.reference_missing = state["reference_missing"]
+        self.restarts = state["restarts"]
+        self.pushes = ShardCounts(**state.get("pushes", {}))  # older snapshots have none
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -94,7 +113,7 @@ class TrainingResult:
     reference_missing: int
     """Outer gradients whose beam search lost the reference."""
     pushes: ShardCounts
-    """What the shards did with pushes, summed over shards."""
+    """What the shards did with pushes, summed over shards and over all parts of the run."""
     outer: Staleness
     """Age of outer gradients when they were used."""
     inner: Staleness

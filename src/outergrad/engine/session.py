@@ -4,11 +4,10 @@ An engine moves messages between its workers and the methods here, all called fr
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from outergrad.arrays import Float32Array
-from outergrad.criteria.outcome import FrameCounts
 from outergrad.engine.events import Evaluated, Listener, Notice
 from outergrad.engine.interrupt import Interrupt
 from outergrad.engine.memory import ParameterMemory
@@ -22,7 +21,7 @@ from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
 from outergrad.ps.server import ServerState
 from outergrad.ps.shard import PushOutcome
-from outergrad.records import RecordSink
+from outergrad.records import RecordSink, RewindableSink
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.coordinator import Coordinator
 from outergrad.workers.messages import (
@@ -287,6 +286,7 @@ class Session:
             ins=held_out.insertions,
             words=held_out.words,
             frame_error=held_out.frame_error,
+            failed=held_out.failed,
             rate=request.rate,
             **{"del": held_out.deletions},
         )
@@ -316,6 +316,8 @@ class Session:
             again = f"; {lost} utterances are handed out again" if lost else ""
         self._record("restart", self.now(), role=role, index=index, why=why.splitlines()[0])
         self.notice(f"{role} {index} died and is restarted{again}: {why}")
+        # A visit given up because of this death may have been the last one of an epoch.
+        self._freeze_if_due()
 
     # ---- what happens beside ----
 
@@ -357,18 +359,28 @@ class Session:
         if self._store is None:
             return
         best = self._best_evaluation
+        # First the state: the counts of shards that live elsewhere are as old as their last copy.
+        state = self.server.state()
         run = {
             "time": self.now(),
             "coordinator": self.coordinator.state(),
             "best": None if best is None else dataclasses.asdict(best),
-            "frames": dataclasses.asdict(self.totals.frames),
-            "reference_missing": self.totals.reference_missing,
-            "restarts": self.totals.restarts,
+            **self.totals.state(self.server.counts()),
+            "lengths": {name: sink.length for name, sink in self._files()},
         }
-        self._store.save(self.coordinator.updates, Snapshot(self.server.state(), self._best, run))
+        self._store.save(self.coordinator.updates, Snapshot(state, self._best, run))
+
+    def _files(self) -> Iterator[tuple[str, RewindableSink]]:
+        """By name the sinks that can be cut back to where they were at a snapshot."""
+        for name, sink in (("records", self._records), ("trace", self._trace)):
+            if isinstance(sink, RewindableSink):
+                yield name, sink
 
     def resume(self) -> bool:
-        """Go on from the newest snapshot; False when there is none. No worker is running."""
+        """Go on from the newest snapshot; False when there is none. No worker is running.
+
+        What was recorded after the snapshot will happen again, and is cut off.
+        """
         snapshot = self._store.load(self.notice) if self._store is not None else None
         if snapshot is None:
             return False
@@ -382,11 +394,13 @@ class Session:
         self._serve(snapshot.server)
         self._best = snapshot.best
         self._best_evaluation = None if run["best"] is None else _evaluation(run["best"])
-        self.totals.frames = FrameCounts(**run["frames"])
-        self.totals.reference_missing = run["reference_missing"]
-        self.totals.restarts = run["restarts"]
+        self.totals.restore(run)
         self._elapsed = run["time"] - self._clock()
         self._last_snapshot = self._last_look = self._watch()
+        lengths = run.get("lengths", {})  # older snapshots have none
+        for name, sink in self._files():
+            if name in lengths:
+                sink.cut(lengths[name])
         self._follow("resumed", self.now(), updates=self.coordinator.updates)
         self._meter.begin(self.now(), self.coordinator)
         return True
@@ -402,6 +416,7 @@ class Session:
         best = self.program.parameters if self._best is None else self._best
         versions = tuple(version + 1 for version in self.server.versions)
         state = self.config.rule.rule().init(best)
+        self.totals.pushes += self.server.counts()
         self._serve(ServerState(best, state, self.partition, versions))
         self.notice(
             f"the best parameters are restored, learning rate {self.coordinator.schedule.rate:g}"
@@ -423,7 +438,7 @@ class Session:
             visits=coordinator.visits.counts,
             frames=self.totals.frames,
             reference_missing=self.totals.reference_missing,
-            pushes=self.server.counts(),
+            pushes=self.totals.pushes + self.server.counts(),
             outer=Staleness.of(self.totals.outer),
             inner=Staleness.of(self.totals.inner),
             restarts=self.totals.restarts,

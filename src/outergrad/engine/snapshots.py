@@ -98,6 +98,11 @@ class SnapshotStore:
                 notice(f"{place}: damaged snapshot left out, trying the one before: {error}")
         return None
 
+    @property
+    def usable(self) -> bool:
+        """Whether `load` would find a snapshot; reads it, and says nothing of damaged ones."""
+        return self.load(lambda damage: None) is not None
+
     def _read(self, place: Path) -> Snapshot:
         description = json.loads((place / "state.json").read_bytes())
         if description["format"] != FORMAT:

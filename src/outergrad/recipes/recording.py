@@ -34,7 +34,9 @@ def recording(run: Path, stage: str, *, resumed: bool, tensorboard: bool) -> Ite
         records.unlink(missing_ok=True)
         shutil.rmtree(curves, ignore_errors=True)
     with ExitStack() as stack:
-        sink: RecordSink = stack.enter_context(RecordWriter(records, stage))
+        file = stack.enter_context(RecordWriter(records, stage))
         if tensorboard:
-            sink = Tee(sink, stack.enter_context(closing(TensorboardSink(curves, time.time))))
-        yield sink
+            sink = stack.enter_context(closing(TensorboardSink(curves, time.time)))
+            yield Tee(file, sink)
+        else:
+            yield file

@@ -9,6 +9,7 @@ import numpy as np
 
 from outergrad.arrays import Float32Array, Int32Array
 from outergrad.config import build
+from outergrad.corpus.utterance import Utterance
 from outergrad.criteria.config import Kind
 from outergrad.criteria.criterion import evaluate
 from outergrad.criteria.numerator import Denominator, Numerator
@@ -23,7 +24,7 @@ from outergrad.gradient.inner import freeze_outputs, inner_gradient
 from outergrad.gradient.outer import OuterGradientSource, denominator_of, numerator_of
 from outergrad.hmm.model import HmmModel
 from outergrad.lattice.accuracy import PhoneClasses
-from outergrad.lattice.paths import best_path, log_z
+from outergrad.lattice.paths import best_path
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, load_flat
 from outergrad.nnet.precision import Precision, check_device
@@ -185,29 +186,25 @@ class EvaluatorSource:
     def evaluate(self) -> HeldOut:
         """Statistics at the loaded parameters.
 
-        The criterion is a mean over the utterances that can be searched. When many cannot, it
-        would be a mean over the easy ones, and with none of them an excellent zero: it is -inf
-        then, and training goes back to better parameters.
+        The criterion is a mean over the utterances that it can be computed for; the others are
+        counted. When they are many, it would be a mean over the easy ones, and with nothing else
+        an excellent zero: it is -inf then, and training goes back to better parameters.
         """
         value, frames, failed = 0.0, 0, 0
         errors, wrong_frames = WordErrors(), FrameErrors()
-        model, outer = self._speech.model, self._speech.config.sequence.outer
+        model = self._speech.model
         for utterance in self._corpus:
             try:
                 scores = model.scores(self._speech.features.stacked(utterance.id))
             except RunError:
-                return HeldOut(criterion=-math.inf)  # parameters that ran away
-            words: list[str] = []
-            try:
-                lattice = denominator_of(scores, self._speech.graph, outer, self._workspace)
-                words = [self._speech.graph.words[word] for word in best_path(lattice).words]
-                if utterance.id in self._graphs:
-                    graph = self._graphs[utterance.id]
-                    numerator = numerator_of(scores, graph, outer, self._workspace)
-                    value += self._criterion(utterance.id, numerator, lattice)
-                    frames += len(scores)
-            except DecodingError:
+                # Parameters that ran away: nothing can be measured.
+                return HeldOut(criterion=-math.inf, failed=len(self._corpus))
+            words, outer = self._searched(utterance, scores)
+            if outer is not None and outer.failed:
                 failed += 1
+            elif outer is not None:
+                value += outer.value
+                frames += len(scores)
             errors += word_errors(utterance.words, words)
             if utterance.id in self._targets:
                 scores += model.log_priors
@@ -220,12 +217,39 @@ class EvaluatorSource:
             deletions=errors.deletions,
             words=errors.words,
             frame_error=wrong_frames.rate,
+            failed=failed,
         )
 
-    def _criterion(self, utterance: str, numerator: Numerator, denominator: Denominator) -> float:
-        """The criterion by itself, without smoothing and weights, summed over frames."""
-        if self._kind is Kind.MMI:
-            return numerator.occupancies.log_z - log_z(denominator)
+    def _searched(
+        self, utterance: Utterance, scores: Float32Array
+    ) -> tuple[list[str], OuterGradient | None]:
+        """Words of the best path, none without one; the criterion, None where it has no reference.
+
+        Args:
+            utterance: what was said.
+            scores: float32 [frames, pdfs], natural log, unscaled.
+        """
+        config, graph = self._speech.config.sequence.outer, self._speech.graph
+        reference = self._graphs.get(utterance.id)
+        words: list[str] = []
+        try:
+            lattice = denominator_of(scores, graph, config, self._workspace)
+            words = [graph.words[word] for word in best_path(lattice).words]
+            if reference is None:
+                return words, None
+            numerator = numerator_of(scores, reference, config, self._workspace)
+        except DecodingError as error:
+            return words, OuterGradient.failure(utterance.id, len(scores), error.reason)
+        return words, self._criterion(utterance.id, numerator, lattice)
+
+    def _criterion(
+        self, utterance: str, numerator: Numerator, denominator: Denominator
+    ) -> OuterGradient:
+        """The criterion by itself, without smoothing and weights, as `value`, or a failure.
+
+        For every kind it is what training climbs, a reference that was added included: otherwise
+        a search that loses the reference would be rewarded here.
+        """
         config = replace(
             self._speech.config.sequence.outer.criterion, smoothing=0.0, silence_weight=1.0
         )
@@ -236,4 +260,4 @@ class EvaluatorSource:
             config,
             utterance=utterance,
             classes=self._speech.classes,
-        ).value
+        )

@@ -1,5 +1,6 @@
 """Stages `mmi`, `bmmi`, `smbr`, `mpe`: asynchronous sequence training from the CE model."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +12,9 @@ from outergrad.config import to_table
 from outergrad.criteria.config import Kind
 from outergrad.engine.engines import make_engine
 from outergrad.engine.result import Staleness, TrainingResult
+from outergrad.engine.snapshots import SnapshotStore
 from outergrad.engine.training import train
+from outergrad.errors import RunError
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.parameters import ParameterLayout, flatten, load_flat
 from outergrad.nnet.precision import check_device
@@ -41,12 +44,17 @@ def run_sequence(
         config: all settings.
         progress: bars and notes.
         kind: the criterion.
+
+    Raises:
+        RunError: every visit failed, or training could not go on.
     """
     program = sequence_program(run, config, kind)
     training, scale = config.sequence.training, config.sequence.rate_scale.of(kind)
     schedule = replace(training.schedule, rate=training.schedule.rate * scale)
     snapshots = folder / "snapshots"
-    resumed = snapshots.exists()
+    # Killed before its first snapshot, or with damaged ones only, a training starts anew, and so
+    # do its records.
+    resumed = SnapshotStore(snapshots).usable
     if not resumed:
         (folder / TRACE).unlink(missing_ok=True)
     with (
@@ -70,6 +78,7 @@ def run_sequence(
             snapshots=snapshots,
             resume=True,
         )
+    refuse_untrained(result)
     model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
@@ -101,13 +110,37 @@ def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
     )
 
 
+def refuse_untrained(result: TrainingResult) -> None:
+    """Give up when no utterance could be used.
+
+    Raises:
+        RunError: all visits failed; it names the reasons, the most frequent one first.
+    """
+    visits = result.visits
+    if result.updates or visits.completed or not visits.failed:
+        return
+    reasons = sorted(visits.reasons.items(), key=lambda item: (-item[1], item[0]))
+    counted = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+    raise RunError(
+        f"nothing was trained: all {visits.failed} visits of utterances failed: {counted}. "
+        "numerator-...: the CE model cannot align the transcripts; see how good it is, check the "
+        "pronunciations, or set sequence.outer.alignment.retry_beam higher. denominator-...: "
+        "nothing survives the search; set sequence.outer.decoder.beam higher. scores-not-finite: "
+        "train the CE model anew with a lower rate"
+    )
+
+
 def summary_of(result: TrainingResult) -> dict[str, Any]:
-    """What is kept of a training in its stage's stamp; JSON-able."""
+    """What is kept of a training in its stage's stamp; JSON-able, None for what is not finite.
+
+    Ages are those of the pushes since the last start: None when there was none, as when a
+    training is resumed that had nothing left to do.
+    """
     frames = result.frames
     return {
         "updates": result.updates,
         "stopped_by": result.stop_reason,
-        "criterion": result.best.held_out.criterion,
+        "criterion": _finite(result.best.held_out.criterion),
         "best_update": result.best.request.updates,
         "staleness": {"outer": _ages(result.outer), "inner": _ages(result.inner)},
         "frames": {
@@ -140,8 +173,15 @@ def _gaps(records: Path) -> dict[str, float]:
     }
 
 
-def _ages(staleness: Staleness) -> dict[str, dict[str, float]]:
+def _ages(staleness: Staleness) -> dict[str, dict[str, float | None]]:
     return {
-        unit: {"median": round(ages.median, 3), "p95": round(ages.p95, 3)}
+        unit: {"median": _finite(ages.median, 3), "p95": _finite(ages.p95, 3)}
         for unit, ages in (("updates", staleness.updates), ("seconds", staleness.seconds))
     }
+
+
+def _finite(value: float, digits: int | None = None) -> float | None:
+    """The value, rounded where `digits` are given; None when JSON has no number for it."""
+    if not math.isfinite(value):
+        return None
+    return value if digits is None else round(value, digits)

@@ -140,6 +140,8 @@ class HeldOut:
     """Words of the references."""
     frame_error: float = float("nan")
     """Frames whose best pdf is not the aligned one, in %."""
+    failed: int = 0
+    """Utterances that the criterion does not cover: they could not be searched or aligned."""
 
     @property
     def errors(self) -> int:
