@@ -59,6 +59,7 @@ class ParameterMemory(Protocol):
     def serve(self, state: ServerState, partition: Partition, config: AsyncConfig) -> Server:
         """Shards of `partition`, filled with `state`, whose own cut may be another.
 
+        Those that know a learning rate of their own start at that of `config`'s schedule.
         No worker is running; what an earlier call returned is used no longer.
         """
         ...

@@ -98,8 +98,14 @@ class Session:
         )
 
     def _serve(self, state: ServerState) -> None:
-        """Fill the shards; no worker is running."""
-        self.server = self.memory.serve(state, self.partition, self.config)
+        """Fill the shards; no worker is running.
+
+        They start at the schedule's present rate. On a cluster a push of a worker that has just
+        been killed can still be under way, and must not meet the rate that a run diverged at.
+        """
+        schedule = dataclasses.replace(self.config.schedule, rate=self.coordinator.schedule.rate)
+        config = dataclasses.replace(self.config, schedule=schedule)
+        self.server = self.memory.serve(state, self.partition, config)
         self.memory.publish(self.server.versions)
 
     def now(self) -> float:
