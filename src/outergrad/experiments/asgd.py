@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outergrad.experiments.cell import Bench, Cell, CellResult
-from outergrad.experiments.choices import asynchronous, often
+from outergrad.experiments.choices import asynchronous, often, slots
 from outergrad.experiments.drawing import longest_time, mean_curves
 from outergrad.experiments.finding import (
     Experiment,
@@ -242,8 +242,9 @@ def run(bench: Bench) -> Finding:
             "by the acoustic scale, so they do not compare with the paper's in size.",
             "Virtual time counts measured costs of one core for each worker, and a 10 Gb/s "
             "network with 0.2 ms latency.",
-            "At most 320 utterances are open at a time in all replicas together, so with 50 "
-            "replicas a batch has 6 frames; the paper's have 32.",
+            f"With {counts[-1]} replicas a batch has {slots(bench, counts[-1])} frames, one of "
+            "each open utterance, so that not most of the speech is open at once; the paper's "
+            "have 32.",
         ),
     )
 
