@@ -111,6 +111,32 @@ def test_a_killed_shard_has_its_part_of_the_last_copy_and_a_version_nobody_has_s
     assert server.push(gradient, versions, 0.1) == (PushOutcome.APPLIED,) * SHARDS
 
 
+def test_pushes_from_before_an_exchange_of_parameters_are_refused(memory):
+    rng = np.random.default_rng(6)
+    server = memory.serve(start(rng), PARTITION, CONFIG)
+    gradient = rng.normal(size=SIZE).astype(np.float32)
+    before = server.versions
+    for _ in range(3):
+        server.push(gradient, server.versions, 0.01)
+    # The coordinator goes back to the start; it had heard of one update, say, not of three.
+    values = start(rng)
+    again = memory.serve(
+        ServerState(values.values, values.rule_state, PARTITION, (1,) * SHARDS), PARTITION, CONFIG
+    )
+    assert again.versions == (4,) * SHARDS
+    now = np.empty(SIZE, np.float32)
+    again.pull(now)
+    np.testing.assert_array_equal(now, values.values)
+    # What a worker computed before it was killed arrives now.
+    for versions in (before, (3,) * SHARDS):
+        outcomes = again.push(gradient, versions, 0.01)
+        assert outcomes == (PushOutcome.STALE,) * SHARDS
+    again.pull(now)
+    np.testing.assert_array_equal(now, values.values)
+    assert again.push(gradient, again.versions, 0.01) == (PushOutcome.APPLIED,) * SHARDS
+    assert again.versions == (5,) * SHARDS
+
+
 def test_what_is_left_when_the_actors_are_gone(memory):
     server = memory.serve(start(np.random.default_rng(3)), PARTITION, CONFIG)
     server.push(np.ones(SIZE, np.float32), server.versions, 0.1)

@@ -71,8 +71,14 @@ class RemoteServer:
         self.restored: list[Restored] = []
         """Shards restored since somebody looked here."""
         pieces = [self._piece(index, version) for index, version in enumerate(self._known)]
+        filled = answers(
+            [s.fill.remote(piece, False) for s, piece in zip(shards, pieces, strict=True)]
+        )
         # One that dies over this will be missed, and filled then.
-        answers([s.fill.remote(piece, False) for s, piece in zip(shards, pieces, strict=True)])
+        self._known = [
+            known if version is None else version
+            for known, version in zip(self._known, filled, strict=True)
+        ]
 
     def _piece(self, index: int, version: int) -> ShardState:
         """What shard `index` is filled with: its part of the last copy, as `version`."""
@@ -214,7 +220,7 @@ class RemoteServer:
             if reference in ready:
                 del self._filling[index]
                 # None: not yet back, or dead again; whoever misses it will say so.
-                if answers([reference])[0]:
+                if answers([reference])[0] is not None:
                     self._restored(index, version)
 
     def _restored(self, index: int, version: int) -> None:

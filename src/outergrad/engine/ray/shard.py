@@ -7,7 +7,7 @@ from outergrad.engine.ray.cluster import Reference, place, put
 from outergrad.engine.ray.protocol import PushReply, ShardState
 from outergrad.ps.partition import Span
 from outergrad.ps.rules import RuleConfig
-from outergrad.ps.shard import Shard
+from outergrad.ps.shard import PushOutcome, Shard
 from outergrad.ps.staleness import StalenessConfig
 
 
@@ -24,23 +24,38 @@ class ShardActor:
         self._settings: tuple[RuleConfig, StalenessConfig]
         self._rate = 0.0
         self._published: tuple[int, list[Reference]] | None = None
+        self._oldest = 0
+        """Pushes computed at versions before this one are refused."""
 
-    def fill(self, state: ShardState, only_if_empty: bool) -> bool:
-        """Start from `state`; False when the shard has parameters and is to keep them."""
-        if self._shard is not None and only_if_empty:
-            return False
+    def fill(self, state: ShardState, only_if_empty: bool) -> int | None:
+        """Start from `state`; None when the shard has parameters and is to keep them.
+
+        Other parameters than a shard has come with a new version, whatever `state` says. Pushes
+        of workers that were killed over the exchange can still be under way; they were computed
+        at earlier versions, and are refused.
+
+        Returns:
+            The version it starts with.
+        """
+        version = state.version
+        if self._shard is not None:
+            if only_if_empty:
+                return None
+            version = max(version, self._shard.version + 1)
+        # One that has died starts anew with parameters from before: pushes are as good as ever.
+        self._oldest = 0 if only_if_empty else version
         self._shard = Shard(
             state.values,
             state.rule.rule(),
             state.staleness,
-            version=state.version,
+            version=version,
             state=state.rule_state,
         )
         self._shard.counts = state.counts
         # The state itself is not kept: its arrays would hold memory of the object store.
         self._settings = (state.rule, state.staleness)
         self._rate, self._published = state.rate, None
-        return True
+        return version
 
     def set_rate(self, rate: float) -> None:
         """Use another learning rate from now on."""
@@ -71,6 +86,9 @@ class ShardActor:
         if shard is None:
             return None
         before = shard.version
+        if computed_at < self._oldest:
+            shard.counts.stale += 1
+            return PushReply(PushOutcome.STALE, before, before)
         outcome = shard.push(gradient, computed_at, self._rate, parts)
         return PushReply(outcome, before, shard.version)
 
