@@ -7,6 +7,7 @@ import pytest
 
 from outergrad.cli.experiment import parse_seeds
 from outergrad.errors import InputError
+from outergrad.experiments.quick import QUICK, quick_settings
 
 
 def command(*arguments):
@@ -18,6 +19,12 @@ def command(*arguments):
         check=False,
         timeout=240,
     )
+
+
+def test_a_transferred_network_keeps_its_size_when_all_is_smaller():
+    assert quick_settings(transferred=False)["dnn"] == {"hidden_units": 256}
+    assert "dnn" not in quick_settings(transferred=True)
+    assert quick_settings(transferred=True).keys() | {"dnn"} == QUICK.keys()
 
 
 def test_the_list_names_all():

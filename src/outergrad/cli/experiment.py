@@ -117,10 +117,11 @@ def _inputs(
 ) -> "tuple[Inputs, RunConfig]":
     """Check the options; make or shorten the data; resolve the settings."""
     from outergrad.config import build, merge, parse_overrides
-    from outergrad.experiments.quick import QUICK, shortened
+    from outergrad.experiments.quick import quick_settings, shortened
     from outergrad.recipes.settings import Inputs, RunConfig
 
-    table = merge(QUICK if quick else {}, parse_overrides(settings))
+    smaller = quick_settings(transferred=others["init"] is not None) if quick else {}
+    table = merge(smaller, parse_overrides(settings))
     config = build(RunConfig, {**table, "seed": seed}, "--set")
     given = [name for name, path in {**paths, **others}.items() if path is not None]
     if data is not None:

@@ -21,7 +21,7 @@ from outergrad.report.experiment import Chart, Panel, Rows, Statement
 
 REPLICAS = (1, 10, 50)
 LOCAL = (1, 2)
-RATES = (0.5, 1.0, 2.0, 4.0)
+RATES = (0.25, 0.5, 1.0, 2.0)
 """Learning rates that are tried, relative to the usual one."""
 SHARE = 0.9
 """Of the single replica's gain: what others have to reach, too."""
@@ -36,7 +36,7 @@ def replicas_of(bench: Bench) -> tuple[int, ...]:
 
 def _rates(bench: Bench) -> list[float]:
     usual = bench.config.sequence.training.schedule.rate
-    return [usual * factor for factor in (RATES[1:3] if bench.quick else RATES)]
+    return [usual * factor for factor in RATES]
 
 
 def label_of(replicas: int, engine: str = "simulated") -> str:

@@ -25,9 +25,15 @@ QUICK: Mapping[str, Any] = {
 """Settings beneath those of the user."""
 
 NOTE = (
-    f"Made with --quick: at most {UTTERANCES} training utterances, a network of 4 × 256 units, "
-    "10 epochs of CE, 2 of sequence training, one seed, fewer settings. Take it as a rehearsal."
+    f"Made with --quick: at most {UTTERANCES} training utterances, a network of 4 × 256 units "
+    "unless --init gives its size, 10 epochs of CE, 2 of sequence training, fewer settings. Take "
+    "it as a rehearsal."
 )
+
+
+def quick_settings(transferred: bool) -> Mapping[str, Any]:
+    """`QUICK`; a network with hidden layers from elsewhere has the size that they have."""
+    return {name: part for name, part in QUICK.items() if not (transferred and name == "dnn")}
 
 
 def shortened(inputs: Inputs, out: Path, progress: Progress) -> Inputs:
