@@ -2,11 +2,15 @@
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from hypothesis import settings
+
+# What tests of several folders build upon lies beside this file.
+sys.path.insert(0, str(Path(__file__).parent))
 
 # Machines are shared: how long one example takes says nothing about the code.
 settings.register_profile("shared-machine", deadline=None)

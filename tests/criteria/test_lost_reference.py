@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from fan import fan
 from outergrad.criteria.config import CriterionConfig, Kind, Sum
 from outergrad.criteria.criterion import evaluate
 from outergrad.criteria.numerator import Numerator
 from outergrad.lattice.accuracy import PhoneClasses
-from outergrad.lattice.building import LatticeArc, lattice_from_arcs
 from outergrad.lattice.path import Path
 
 REFERENCE, COMPETITOR = (0, 1, 2), (0, 0, 2)
@@ -20,20 +20,6 @@ def numerator(score):
     pdfs = np.array(REFERENCE, dtype=np.int32)
     made = Numerator.of(Path((), (), pdfs, pdfs + np.int32(1), -score, 0.0, 1.0))
     return Numerator(made.alignment, made.occupancies, Sum.ALL_ALIGNMENTS)
-
-
-def lattice(*paths):
-    """Parallel paths (pdfs, score), transition_ids being pdf_ids + 1."""
-    arcs, nodes = [], 2
-    for pdfs, score in paths:
-        source = 0
-        for t, pdf in enumerate(pdfs):
-            last = t == len(pdfs) - 1
-            target = 1 if last else nodes
-            nodes += not last
-            arcs.append(LatticeArc(source, target, pdf, pdf + 1, 0, -score if last else 0.0, 0.0))
-            source = target
-    return lattice_from_arcs(nodes, 0, arcs, {1: 0.0}, 1.0)
 
 
 def outer(kind, denominator, **settings):
@@ -50,18 +36,18 @@ def dense(gradient):
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_reference_outside_the_lattice_is_missing(kind):
-    assert outer(kind, lattice((COMPETITOR, -4.0))).reference_missing
+    assert outer(kind, fan([(COMPETITOR, -4.0)])).reference_missing
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_reference_in_the_lattice_is_not_missing(kind):
-    assert not outer(kind, lattice((REFERENCE, -1.0), (COMPETITOR, -4.0))).reference_missing
+    assert not outer(kind, fan([(REFERENCE, -1.0), (COMPETITOR, -4.0)])).reference_missing
 
 
 def test_a_missing_reference_is_added_to_the_boosted_denominator():
     """As if the lattice had had it: errors boost the competitor only."""
-    lost = outer(Kind.BMMI, lattice((COMPETITOR, -4.0)), add_reference=True)
-    there = outer(Kind.BMMI, lattice((REFERENCE, -1.0), (COMPETITOR, -4.0)))
+    lost = outer(Kind.BMMI, fan([(COMPETITOR, -4.0)]), add_reference=True)
+    there = outer(Kind.BMMI, fan([(REFERENCE, -1.0), (COMPETITOR, -4.0)]))
     assert lost.value == pytest.approx(-1.0 - np.logaddexp(-1.0, -4.0 + BOOST), abs=1e-6)
     assert lost.value == pytest.approx(there.value, abs=1e-6)
     np.testing.assert_allclose(dense(lost), dense(there), atol=1e-6)

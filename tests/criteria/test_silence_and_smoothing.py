@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from fan import fan
 from outergrad.criteria.config import CriterionConfig, Kind, Sum
 from outergrad.criteria.criterion import evaluate
 from outergrad.criteria.numerator import Numerator
@@ -8,7 +9,6 @@ from outergrad.criteria.outcome import FrameCounts
 from outergrad.criteria.silence import weigh_silence
 from outergrad.criteria.smoothing import control, smooth
 from outergrad.errors import InputError
-from outergrad.lattice.building import LatticeArc, lattice_from_arcs
 from outergrad.lattice.path import Path
 
 NUM_PDFS = 3
@@ -18,21 +18,6 @@ def path(pdfs, score=-1.0):
     """A path whose transition_ids are its pdf_ids + 1."""
     pdfs = np.array(pdfs, dtype=np.int32)
     return Path((), (), pdfs, pdfs + np.int32(1), -score, 0.0, 1.0)
-
-
-def fan(paths):
-    """A lattice of parallel paths (pdfs, score) that share only start and end."""
-    arcs, nodes = [], 2
-    for pdfs, score in paths:
-        source = 0
-        for t, pdf in enumerate(pdfs):
-            last = t == len(pdfs) - 1
-            target = 1 if last else nodes
-            nodes += not last
-            cost = -score if last else 0.0
-            arcs.append(LatticeArc(source, target, pdf, pdf + 1, 0, cost, 0.0))
-            source = target
-    return lattice_from_arcs(nodes, 0, arcs, {1: 0.0}, 1.0)
 
 
 def numerator(pdfs, score=-1.0):

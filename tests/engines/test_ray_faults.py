@@ -14,7 +14,7 @@ ray = pytest.importorskip("ray", reason="ray is not installed (extra `ray`)")
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
-import sabotage  # noqa: E402, F401  (found by workers on this path)
+import sabotage  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 
 from outergrad.engine.events import Evaluated, Notice  # noqa: E402
@@ -28,7 +28,6 @@ from outergrad.errors import RunError  # noqa: E402
 from outergrad.records import RecordWriter, read_records  # noqa: E402
 from outergrad.workers.config import AsyncConfig, ScheduleConfig  # noqa: E402
 from outergrad.workers.program import Factory  # noqa: E402
-from outergrad.workers.visits import Visits  # noqa: E402
 
 EPOCHS = 2
 CONFIG = AsyncConfig(
@@ -169,10 +168,7 @@ def test_a_last_utterance_that_kills_its_decoders_closes_the_epoch(cluster):
     """Nothing follows its second death: the final evaluation is due because of that alone."""
     schedule = dataclasses.replace(CONFIG.schedule, epochs=1)
     config = dataclasses.replace(CONFIG, slots=1, schedule=schedule)
-    visits = Visits(toy.UTTERANCES, config.replicas, schedule.epochs, config.seed)
-    for _ in toy.UTTERANCES:
-        last = visits.take(0).utterance
-    result, _ = run(toy.program(outer=Factory("sabotage:Poisoned", {"poison": last})), config)
+    result, _ = run(toy.program(outer=sabotage.poisoned_last(config)), config)
     assert result.visits.reasons["its decoder died over it"] == 1
     assert result.evaluations[-1].request.updates == result.updates
     assert result.evaluations[-1].request.epoch == 1

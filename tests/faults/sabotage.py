@@ -8,6 +8,8 @@ import toy_problem as toy
 
 from outergrad.engine.local import child
 from outergrad.engine.local.protocol import PushReady
+from outergrad.workers.program import Factory
+from outergrad.workers.visits import Visits
 
 
 def die():
@@ -150,6 +152,14 @@ class Poisoned(toy.ToyOuter):
         if utterance == self.poison:
             die()
         return super().compute(utterance)
+
+
+def poisoned_last(config):
+    """An outer source whose decoder dies over the utterance that is handed out last."""
+    visits = Visits(toy.UTTERANCES, config.replicas, config.schedule.epochs, config.seed)
+    for _ in toy.UTTERANCES:
+        last = visits.take(0).utterance
+    return Factory("sabotage:Poisoned", {"poison": last})
 
 
 class Raising(toy.ToyOuter):

@@ -23,7 +23,6 @@ from outergrad.errors import RunError
 from outergrad.records import RecordWriter, read_records
 from outergrad.workers.config import AsyncConfig, ScheduleConfig
 from outergrad.workers.program import Factory
-from outergrad.workers.visits import Visits
 
 EPOCHS = 2
 CONFIG = AsyncConfig(
@@ -110,10 +109,7 @@ def test_a_last_utterance_that_kills_its_decoders_closes_the_epoch(processes):
     """Nothing follows its second death: the final evaluation is due because of that alone."""
     schedule = dataclasses.replace(CONFIG.schedule, epochs=1)
     config = dataclasses.replace(CONFIG, slots=1, schedule=schedule)
-    visits = Visits(toy.UTTERANCES, config.replicas, schedule.epochs, config.seed)
-    for _ in toy.UTTERANCES:
-        last = visits.take(0).utterance
-    result, _ = run(toy.program(outer=Factory("sabotage:Poisoned", {"poison": last})), config)
+    result, _ = run(toy.program(outer=sabotage.poisoned_last(config)), config)
     assert result.visits.reasons["its decoder died over it"] == 1
     assert result.visits.completed + result.visits.failed == len(toy.UTTERANCES)
     assert result.evaluations[-1].request.updates == result.updates

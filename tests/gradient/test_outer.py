@@ -10,46 +10,18 @@ from outergrad.decoder.decoding import DecoderConfig
 from outergrad.errors import InputError
 from outergrad.gradient.auxiliary import AuxiliaryConfig
 from outergrad.gradient.outer import OuterConfig, OuterGradientSource, outer_gradient
-from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.openfst_text import read_openfst_text, read_word_table
 from outergrad.graph.restrict import restrict
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.dnn import DnnConfig, build
 from outergrad.nnet.parameters import flatten, load_flat
 from outergrad.randomness import rng
+from yes_no import word_graph
 
-WORDS = ("<eps>", "yes", "no")
 KEEP_ALL = CriterionConfig(rejection=0.0, cancellation=0.0)
 WIDE = DecoderConfig(beam=60.0, lattice_beam=60.0, acoustic_scale=0.5)
 CONFIG = OuterConfig(decoder=WIDE, alignment=AlignConfig(acoustic_scale=0.5), criterion=KEEP_ALL)
 ALL = replace(CONFIG, sum=Sum.ALL_ALIGNMENTS)
-
-
-def word_graph(words):
-    """Each word is two states with self-loops; yes is pdfs 0 1, no is pdfs 0 2, costs 1 and 2."""
-    arcs, final = [], [np.inf]
-    for word in words:
-        first, second = len(final), len(final) + 1
-        arcs += [
-            (0, first, 0, word, float(word)),
-            (first, first, 0, 0, 0.1),
-            (first, second, word, 0, 0.2),
-            (second, second, word, 0, 0.3),
-        ]
-        final += [np.inf, 0.0]
-    source, destination, pdf, word, cost = zip(*arcs, strict=True)
-    return DecodingGraph.from_arcs(
-        start=0,
-        source=source,
-        destination=destination,
-        pdf=pdf,
-        transition=np.zeros(len(arcs), dtype=np.int32),
-        word=word,
-        cost=cost,
-        final_cost=final,
-        num_pdfs=3,
-        words=WORDS,
-    )
 
 
 YES, EITHER = word_graph([1]), word_graph([1, 2])

@@ -14,11 +14,10 @@ from outergrad.decoder.alignment import AlignConfig
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.errors import InputError, RunError
 from outergrad.gradient.outer import OuterConfig, outer_gradient
-from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.lattice.accuracy import PhoneClasses
 from outergrad.losses import BoostedMMILoss, MMILoss, MPELoss, SMBRLoss
+from yes_no import WORDS, word_graph
 
-WORDS = ("<eps>", "yes", "no")
 KAPPA = 0.5
 CONFIG = OuterConfig(
     decoder=DecoderConfig(beam=60.0, lattice_beam=60.0, acoustic_scale=KAPPA),
@@ -27,33 +26,6 @@ CONFIG = OuterConfig(
 )
 CLASSES = PhoneClasses(np.array([0, 1, 2, 3], dtype=np.int32), (1,))
 LOSSES = (MMILoss, BoostedMMILoss, SMBRLoss, MPELoss)
-
-
-def word_graph(words):
-    """Each word is two states with self-loops; yes is pdfs 0 1, no is pdfs 0 2."""
-    arcs, final = [], [np.inf]
-    for word in words:
-        first, second = len(final), len(final) + 1
-        arcs += [
-            (0, first, 0, word, float(word)),
-            (first, first, 0, 0, 0.1),
-            (first, second, word, 0, 0.2),
-            (second, second, word, 0, 0.3),
-        ]
-        final += [np.inf, 0.0]
-    source, destination, pdf, word, cost = zip(*arcs, strict=True)
-    return DecodingGraph.from_arcs(
-        start=0,
-        source=source,
-        destination=destination,
-        pdf=pdf,
-        transition=np.array(pdf) + 1,
-        word=word,
-        cost=cost,
-        final_cost=final,
-        num_pdfs=3,
-        words=WORDS,
-    )
 
 
 class References:

@@ -16,7 +16,6 @@ from outergrad.decoder.decoding import DecoderConfig
 from outergrad.engine.events import Evaluated
 from outergrad.errors import RunError
 from outergrad.gradient.outer import OuterConfig, outer_gradient
-from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.lattice.accuracy import PhoneClasses
 from outergrad.progress import Silent
 from outergrad.randomness import rng
@@ -25,6 +24,7 @@ from outergrad.recipes.listener import TrainingListener
 from outergrad.recipes.settings import RunConfig
 from outergrad.report.live import Training
 from outergrad.workers.messages import Evaluation, EvaluationRequest, HeldOut
+from yes_no import word_graph
 
 CLASSES = PhoneClasses(np.array([0, 2, 3, 4], dtype=np.int32), (1,))
 KINDS = pytest.mark.parametrize("kind", list(Kind))
@@ -37,34 +37,7 @@ ADDING = replace(OUTER, criterion=replace(OUTER.criterion, add_reference=True))
 IDS = tuple(f"u{k:02d}" for k in range(12))
 
 
-def graph_of(*words):
-    """Each word is two states with self-loops; yes is pdfs 0 1, no is pdfs 0 2."""
-    arcs, final = [], [np.inf]
-    for word in words:
-        first, second = len(final), len(final) + 1
-        arcs += [
-            (0, first, 0, word, float(word)),
-            (first, first, 0, 0, 0.1),
-            (first, second, word, 0, 0.2),
-            (second, second, word, 0, 0.3),
-        ]
-        final += [np.inf, 0.0]
-    source, destination, pdf, word, cost = zip(*arcs, strict=True)
-    return DecodingGraph.from_arcs(
-        start=0,
-        source=source,
-        destination=destination,
-        pdf=pdf,
-        transition=np.array(pdf, dtype=np.int32) + 1,
-        word=word,
-        cost=cost,
-        final_cost=final,
-        num_pdfs=3,
-        words=("<eps>", "yes", "no"),
-    )
-
-
-YES, NO, EITHER = graph_of(1), graph_of(2), graph_of(1, 2)
+YES, NO, EITHER = word_graph([1]), word_graph([2]), word_graph([1, 2])
 
 
 def scores_of(name, short=()):

@@ -1,0 +1,19 @@
+"""Lattices of parallel paths."""
+
+from outergrad.lattice.building import LatticeArc, lattice_from_arcs
+
+
+def fan(paths):
+    """A lattice of paths (pdfs, score) that share only start and end; transition_ids are
+    pdf_ids + 1."""
+    arcs, nodes = [], 2
+    for pdfs, score in paths:
+        source = 0
+        for t, pdf in enumerate(pdfs):
+            last = t == len(pdfs) - 1
+            target = 1 if last else nodes
+            nodes += not last
+            cost = -score if last else 0.0
+            arcs.append(LatticeArc(source, target, pdf, pdf + 1, 0, cost, 0.0))
+            source = target
+    return lattice_from_arcs(nodes, 0, arcs, {1: 0.0}, 1.0)
