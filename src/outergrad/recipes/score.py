@@ -65,8 +65,7 @@ def word_error_table(
             }
     trained = [system for system in decoded if system in comparisons]
     first = comparisons[trained[0]] if trained else {}
-    system, lm = list(errors)[-1]
-    hypotheses = Recognized.load(decoded[system] / f"{lm}.json").hypotheses
+    # Of what the loop has looked at last.
     speakers = {utterance.id: utterance.speaker for utterance in corpus}
     where = {
         "system": system,
@@ -82,6 +81,6 @@ def word_error_table(
             }
             for entry in speaker_errors(errors[system, lm], speakers)
         ],
-        **to_table(confusions(references, hypotheses)),
+        **to_table(confusions(references, recognized.hypotheses)),
     }
     return {"test": test, "comparison": first, "comparisons": comparisons, "errors": where}
