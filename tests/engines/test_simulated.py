@@ -116,7 +116,7 @@ def test_time_is_the_sum_of_the_costs_of_a_single_worker():
 
 
 def test_a_pull_waits_for_latency_and_bytes_and_a_busy_shard():
-    """Two replicas that pull at once from one shard: the second waits for the first."""
+    """Latency there and back, and a second of bytes; pushes come in beside."""
     network = NetworkCost(latency=0.5, bandwidth=4 * 20, parameter_bytes=4 * 20)
     engine = make_engine("simulated", SimulatedConfig(network=network))
     config = AsyncConfig(shards=1, slots=1, fetch=FetchPolicy("never"), schedule=SCHEDULE)
@@ -126,10 +126,13 @@ def test_a_pull_waits_for_latency_and_bytes_and_a_busy_shard():
     # The decoder's pull, and a pull and a push for each update.
     assert machine.requests == 1 + 2 * result.updates == 1 + 6 * frames
     assert machine.bytes == machine.requests * 80
-    assert machine.busy == pytest.approx(machine.requests * 1.0)
-    # Latency there and back and a second of bytes for a pull; a push goes on beside, but the
-    # next pull queues behind it.
-    assert result.seconds >= result.updates * 2.0
+    assert machine.pulls.busy == pytest.approx(1.0 + result.updates)
+    assert machine.pushes.busy == pytest.approx(result.updates)
+    # The decoder's pull and one for each update; at the end of each of three passes the last push
+    # has to arrive, and a message about it.
+    assert result.seconds == pytest.approx((1 + result.updates) * 2.0 + 3 * (1.5 + 0.5))
+    # A pull is answered while the push before it comes in, and does not see it.
+    assert result.inner.updates.median == 1
 
 
 def test_an_outer_age_is_the_time_since_the_decoder_fetched():

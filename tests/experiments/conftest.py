@@ -75,7 +75,8 @@ class ToyBench:
         records = self.folder / f"{name}.jsonl"
         records.unlink(missing_ok=True)
         schedule = replace(config.sequence.training.schedule, evaluate_every=5, patience=1000)
-        training = replace(config.sequence.training, schedule=schedule, seed=cell.seed)
+        # The toy's twenty parameters are too few for the shards of a cluster.
+        training = replace(config.sequence.training, schedule=schedule, seed=cell.seed, shards=4)
         gap = replace(training.gap, every=0)
         # Everything in virtual time: processes would take seconds to start.
         engine = make_engine("simulated", config.simulated)

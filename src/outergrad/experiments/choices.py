@@ -9,6 +9,9 @@ OPEN, QUICK_OPEN = 320, 90
 """Utterances open at a time in all replicas together. The paper's replicas have hundreds of
 utterances each; with half an hour of speech, ten minutes with --quick, slots must not hold most of
 it at once: whatever the decoders fetch, outer gradients would then be an epoch old."""
+SHARDS = 32
+"""Of the parameter server of a simulated cluster, a machine each. With the default of engine
+`local`, 4, ten replicas fill the links of the shards, and more wait for them."""
 LMS = ("unigram", "trigram")
 """Language models of the tables."""
 SAME_WER = 1.0
@@ -27,6 +30,7 @@ def asynchronous(bench: Bench, replicas: int) -> dict[str, Any]:
         "engine": "simulated",
         "simulated": to_table(bench.costs()),
         "sequence.training.replicas": replicas,
+        "sequence.training.shards": SHARDS,
         "sequence.training.slots": slots(bench, replicas),
     }
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from outergrad.engine.simulated.forecast import Forecast, Job, forecast
 from outergrad.experiments.bench import CLUSTER
 from outergrad.experiments.cell import Bench, Cell
+from outergrad.experiments.choices import SHARDS
 from outergrad.experiments.finding import Experiment, Finding, statement
 from outergrad.experiments.verdicts import over_seeds
 from outergrad.recipes.calibration import Calibration
@@ -16,7 +17,7 @@ HOURS = 3000.0
 LAYERS, UNITS, OUTPUTS, INPUTS = 8, 2560, 14_000, 26 * 40
 """The paper gives no width; 2,560 is ours."""
 REPLICAS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-DECODERS, SHARDS, SLOTS, QUEUE = 2, 32, 32, 8
+DECODERS, SLOTS, QUEUE = 2, 32, 8
 PAPER_REPLICAS = 50
 EFFICIENT = 0.8
 """Cost per hour of speech may be this much of a single replica's, inverted, at the paper's size."""

@@ -52,7 +52,8 @@ class NetworkCost:
     update: float = 0.0
     """Seconds that a server machine is busy applying a push, per byte."""
     servers: int = 0
-    """Machines that the shards are spread over; each does one thing at a time. 0: one per shard."""
+    """Machines that the shards are spread over; each answers one pull at a time, and takes in one
+    push at a time beside it. 0: one per shard."""
     shared_memory: bool = False
     """Whether workers copy parameters by themselves, as in engine `local`: such pulls wait for
     nobody, and pushes are written by the replica before the server learns of them."""

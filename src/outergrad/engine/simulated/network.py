@@ -1,4 +1,4 @@
-"""Pulls and pushes in virtual time: latency, bytes, and servers that do one thing at a time."""
+"""Pulls and pushes in virtual time: latency, bytes, and servers that answer one by one."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,19 +18,43 @@ MAILBOXES = 2
 
 
 @dataclass(slots=True)
+class Line:
+    """One direction of a server machine's link: in order of arrival, one thing at a time."""
+
+    busy: float = 0.0
+    """Seconds of work so far."""
+    free: float = 0.0
+    """When all that has arrived will be done."""
+
+    def take(self, now: float, seconds: float) -> float:
+        """When work that arrives `now` will be done."""
+        self.busy += seconds
+        self.free = max(now, self.free) + seconds
+        return self.free
+
+
+@dataclass(slots=True)
 class Machine:
-    """A machine that holds shards, and what it had to do."""
+    """A machine that holds shards, and what it had to do.
+
+    It answers pulls while pushes come in, as network links do, so that it has a line for each.
+    """
 
     requests: int = 0
     """Pulls and pushes."""
     bytes: float = 0.0
     """Sent and received."""
-    busy: float = 0.0
-    """Seconds of work."""
-    free: float = 0.0
-    """When it will have done all that has arrived; where it has a core of its own."""
+    pulls: Line = field(default_factory=Line)
+    """What it sends."""
+    pushes: Line = field(default_factory=Line)
+    """What it receives and applies; where cores are shared, all that it does."""
     queue: deque[tuple[float, Callable[[], None]]] = field(default_factory=deque)
     """Seconds and continuation of what waits or is under way; where cores are shared."""
+
+    @property
+    def busy(self) -> float:
+        """Seconds of work of the busier direction."""
+        return max(self.pulls.busy, self.pushes.busy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +69,25 @@ class _Part:
 class _Request:
     """A pull or a push on its way to several machines."""
 
-    __slots__ = ("end", "left", "per_byte", "serve", "then")
+    __slots__ = ("end", "left", "push", "serve", "then")
 
     def __init__(
         self,
         left: int,
-        per_byte: float,
+        push: bool,
         serve: Callable[[Sequence[int]], None],
         then: Callable[[float], None],
     ) -> None:
         self.left = left
-        self.per_byte = per_byte
+        self.push = push
         self.serve = serve
         self.then = then
         self.end = 0.0
 
-    def done(self, end: float) -> None:
-        """A machine will be done, or is, at `end`."""
+    def done(self, end: float, machines: int = 1) -> None:
+        """So many machines will be done, or are, at `end`."""
         self.end = max(self.end, end)
-        self.left -= 1
+        self.left -= machines
         if not self.left:
             self.then(self.end)
 
@@ -108,7 +132,7 @@ class Network:
         def then(end: float) -> None:
             world.wake(fiber, max(end, start + cost.latency + own) + cost.latency)
 
-        self._send(machines, 0.0, serve, then)
+        self._send(machines, False, serve, then)
         world.wait()
         return tuple(seen)
 
@@ -128,13 +152,16 @@ class Network:
         sent = 0.0 if cost.shared_memory else world.now + cost.latency + own
 
         def then(end: float) -> None:
-            world.at(max(end, sent), SERVER, finish)
+            if sent > end:
+                world.at(sent, SERVER, finish)
+            else:
+                finish()
 
         def finish() -> None:
             session.pushed(push)
             applied()
 
-        self._send(machines, cost.update, push.apply, then)
+        self._send(machines, True, push.apply, then)
 
     def _parts(self, parts: Selection | None) -> Sequence[_Part]:
         """Which machines have to do with `parts`, and how much."""
@@ -157,12 +184,12 @@ class Network:
     def _send(
         self,
         machines: Sequence[_Part],
-        per_byte: float,
+        push: bool,
         serve: Callable[[Sequence[int]], None],
         then: Callable[[float], None],
     ) -> None:
         """Reach the machines; `serve(shards)` is called for each, `then(end)` when all are done."""
-        request = _Request(len(machines), per_byte, serve, then)
+        request = _Request(len(machines), push, serve, then)
         world, latency = self._world, self._cost.latency
         if self._jitter is not None:
             for part in machines:
@@ -177,26 +204,45 @@ class Network:
         self._world.at(time, SERVER, lambda: self._arrive(request, machines))
 
     def _arrive(self, request: _Request, machines: Sequence[_Part]) -> None:
-        """A machine serves in order of arrival, so nothing that arrives later can come before.
+        """Let the machines answer a pull, or take in a push, each when its turn comes.
 
-        So what a request does to the shards is done now, and only the time has to pass.
+        What a machine has begun to send no longer changes, and what it still receives has not
+        changed anything; one moment stands for all machines that a request reaches together.
         """
-        cost = self._cost
-        request.serve([shard for part in machines for shard in part.shards])
+        cost, now, push = self._cost, self._world.now, request.push
+        shards = [shard for part in machines for shard in part.shards]
         for part in machines:
-            link = 0.0 if cost.shared_memory else self._seconds(part.bytes)
-            seconds = cost.serve + link + part.bytes * request.per_byte
-            machine = part.machine
-            machine.requests += 1
-            machine.bytes += part.bytes
-            machine.busy += seconds
-            if cost.shared_memory:
-                machine.queue.append((seconds, lambda: request.done(self._world.now)))
-                if len(machine.queue) == 1:
-                    self._work(machine)
-            else:
-                machine.free = max(self._world.now, machine.free) + seconds
-                request.done(machine.free)
+            part.machine.requests += 1
+            part.machine.bytes += part.bytes
+        work = [cost.serve + (part.bytes * cost.update if push else 0.0) for part in machines]
+        if cost.shared_memory:
+            request.serve(shards)
+            for part, seconds in zip(machines, work, strict=True):
+                self._enqueue(part.machine, seconds, lambda: request.done(self._world.now))
+            return
+        lines = [part.machine.pushes if push else part.machine.pulls for part in machines]
+        begin = max(now, *(line.free for line in lines))
+        end = max(
+            line.take(now, seconds + self._seconds(part.bytes))
+            for line, part, seconds in zip(lines, machines, work, strict=True)
+        )
+
+        def serve() -> None:
+            request.serve(shards)
+            request.done(end, len(machines))
+
+        when = end if push else begin
+        if when > now:
+            self._world.at(when, SERVER, serve)
+        else:
+            serve()
+
+    def _enqueue(self, machine: Machine, seconds: float, then: Callable[[], None]) -> None:
+        """Give work to a machine that shares cores with the workers."""
+        machine.pushes.busy += seconds
+        machine.queue.append((seconds, then))
+        if len(machine.queue) == 1:
+            self._work(machine)
 
     def _work(self, machine: Machine) -> None:
         """Let a machine that shares cores with the workers do the next thing."""
