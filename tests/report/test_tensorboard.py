@@ -87,6 +87,22 @@ def test_a_sequence_training_as_curves_over_updates(tmp_path: Path, curves: Read
 
 
 @needed
+def test_what_came_after_the_last_snapshot_is_not_there_twice(tmp_path: Path, curves: Read) -> None:
+    def evaluated(sink: TensorboardSink, updates: int, wer: float) -> None:
+        sink.write("evaluation", 0.0, updates=updates, **{**EVALUATION, "wer": wer})
+
+    killed = TensorboardSink(tmp_path, lambda: 1.0, ".killed")
+    for updates, wer in ((0, 12.0), (10, 11.0), (20, 10.0)):
+        evaluated(killed, updates, wer)
+    killed.close()
+    resumed = TensorboardSink(tmp_path, lambda: 2.0, ".resumed")
+    resumed.write("resumed", 0.0, updates=10)
+    evaluated(resumed, 19, 9.0)
+    resumed.close()
+    assert curves(tmp_path)["held_out/wer"] == [(0, 12.0), (10, 11.0), (19, 9.0)]
+
+
+@needed
 def test_evaluations_can_be_seen_while_it_runs(tmp_path: Path, curves: Read) -> None:
     sink = TensorboardSink(tmp_path, lambda: 0.0)
     sink.write("evaluation", 0.0, updates=7, **EVALUATION)

@@ -408,6 +408,7 @@ class Session:
             if name in lengths:
                 sink.cut(lengths[name])
         self._follow("resumed", self.now(), updates=self.coordinator.updates)
+        self._record("resumed", self.now(), updates=self.coordinator.updates)
         self._meter.begin(self.now(), self.coordinator)
         return True
 

@@ -100,6 +100,8 @@ class TensorboardSink:
             case "restart":
                 self._counts["restarts"] += 1
                 self._curve("workers/restarts", self._counts["restarts"], self._updates)
+            case "resumed":
+                self._forget(fields["updates"] + 1)
             case "evaluation":
                 self._curves(EVALUATION, fields, fields["updates"])
             case "epoch":
@@ -137,6 +139,14 @@ class TensorboardSink:
             self._curve(tag, fields.get(name), step)
         with self._writing():
             self._file.flush()
+
+    def _forget(self, step: int) -> None:
+        """Let readers drop what the folder has from `step` on: it happens again."""
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+        start = SessionLog(status=SessionLog.START)
+        with self._writing():
+            self._file.add_event(Event(wall_time=self._now(), step=step, session_log=start))
 
     def _curve(self, tag: str, value: float | None, step: int) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
