@@ -57,6 +57,20 @@ def test_a_parameter_server_that_everybody_waits_for():
     assert result.shard_bytes_per_second == pytest.approx(2e7, rel=0.1)
 
 
+def test_replicas_whose_own_links_are_too_slow():
+    network = NetworkCost(bandwidth=1e7, latency=0.05)
+    costs = replace(JOB.costs, step=Cost(fixed=0.1), network=network)
+    # So many shards that each has little to send.
+    result = forecast(replace(JOB, costs=costs, training=replace(TRAINING, shards=64)))
+    # 4 MB, and there and back; then the step.
+    assert result.updates_per_second == pytest.approx(3 / (0.4 + 0.1 + 0.1), rel=0.05)
+    assert result.busy["link"] == pytest.approx(0.5 / 0.6, rel=0.05)
+    assert result.busy["replica"] == pytest.approx(0.1 / 0.6, rel=0.05)
+    assert result.busy["shard"] < 0.1
+    assert result.bottleneck == "link"
+    assert "n_fetch" in result.advice
+
+
 def test_more_replicas_than_cores():
     costs = replace(JOB.costs, step=Cost(fixed=0.5), cores=1)
     result = forecast(replace(JOB, costs=costs))

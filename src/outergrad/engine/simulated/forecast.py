@@ -34,7 +34,7 @@ MIN_VISITS = 800
 EVALUATIONS = 20
 """In the simulation, small ones: it is too short for whole epochs."""
 
-Who = Literal["decoder", "replica", "shard", "coordinator", "core"]
+Who = Literal["decoder", "replica", "link", "shard", "coordinator", "core"]
 """Who can be the bottleneck."""
 
 
@@ -92,14 +92,16 @@ class Forecast:
     """Sent and received by the busiest server machine."""
     busy: dict[Who, float] = field(default_factory=dict)
     """Share of their time in which decoders, replicas, the busiest shard and the coordinator work,
-    0 ... 1."""
+    0 ... 1; "link": in which replicas fetch, were the shards idle."""
     evaluator: float = 0.0
     """The same of the evaluator, which nobody waits for but which shares the cores."""
 
     @property
     def bottleneck(self) -> Who:
-        """Who is busiest."""
-        return max(self.busy, key=lambda name: self.busy[name])
+        """Who is busiest; a replica fetches and works in turns, so what counts is both together."""
+        both = self.busy["replica"] + self.busy["link"]
+        larger: Who = "link" if self.busy["link"] > self.busy["replica"] else "replica"
+        return max(self.busy, key=lambda who: both if who == larger else self.busy[who])
 
     @property
     def advice(self) -> str:
@@ -107,6 +109,7 @@ class Forecast:
         return {
             "decoder": "replicas wait for decoders: add decoders per replica, or narrow the beam",
             "replica": "replicas are at work all the time: add replicas, or give them a GPU",
+            "link": "replicas spend most time on fetches: raise n_fetch, or get faster links",
             "shard": "workers wait for the parameter server: add shards, or raise n_push",
             "coordinator": "the coordinator is at work all the time: train on longer utterances, "
             "or with fewer workers",
@@ -187,6 +190,7 @@ def _read(
     busy: dict[Who, float] = {
         "decoder": decoding / length / (config.replicas * config.decoders),
         "replica": stepping / length / config.replicas,
+        "link": _fetch_seconds(job) * steps / config.n_fetch / length / config.replicas,
         "shard": busiest.busy / last,
         "coordinator": coordinating,
     }
@@ -210,6 +214,13 @@ def _read(
         busy=busy,
         evaluator=evaluating / length,
     )
+
+
+def _fetch_seconds(job: Job) -> float:
+    """What a fetch takes when nobody else has to do with the shards."""
+    network = job.costs.network
+    link = 4 * job.parameters / network.bandwidth if network.bandwidth else 0.0
+    return link if network.shared_memory else link + 2 * network.latency
 
 
 class _Events:
