@@ -1,7 +1,9 @@
 """Cells on real stages: tone speech, costs measured by a training, virtual time."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import pytest
 
@@ -54,3 +56,32 @@ def test_cells_share_what_comes_before_them_and_are_kept(inputs: Inputs, tmp_pat
     assert again.calibration() == known
     assert [r.evaluations for r in again.run(cells)] == [ten.evaluations, smbr.evaluations]
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_cells_side_by_side_are_the_same_cells(inputs: Inputs, tmp_path: Path) -> None:
+    config = read_config(SMALL, ["ce.max_epochs=2", "sequence.training.slots=4"])
+
+    class Heard(Silent):
+        notes: ClassVar[list[str]] = []
+
+        def note(self, text: str) -> None:
+            self.notes.append(text)
+
+    one = RunBench(tmp_path / "one", inputs, config, (1,), False, Silent())
+    two = RunBench(tmp_path / "two", inputs, config, (1,), False, Heard(), jobs=2)
+    cells = [
+        Cell(f"{count} replicas", 1, {"engine": "simulated", "sequence.training.replicas": count})
+        for count in (1, 3)
+    ]
+    cells = [*cells, Cell("frames", 1, stage="ce"), replace(cells[0], label="again")]
+    plain, beside = one.run(cells), two.run(cells)
+    assert [result.cell for result in beside] == cells
+    assert [result.evaluations for result in beside] == [result.evaluations for result in plain]
+    ends = [[e["heldout_ce"] for e in result.epochs] for result in plain]
+    assert [[e["heldout_ce"] for e in result.epochs] for result in beside] == ends
+    assert list(map(len, ends)) == [0, 0, 2, 0]
+    assert beside[3].digest == beside[0].digest
+    said = [note for note in Heard.notes if note.startswith("◆")]
+    assert said[0] == "◆ 3 cells, 2 at a time"
+    assert [note.split(",")[0] for note in said[1:]] == [f"◆ {k} of 3 done" for k in (1, 2, 3)]
+    assert "3 replicas, seed 1" in "".join(said)

@@ -38,6 +38,13 @@ def experiment(
     seeds: Annotated[
         str | None, typer.Option(help="Seeds, such as 1,2,3. [default: 1,2,3; 1 with --quick]")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trainings at a time, of those that take one core. [default: cores, at most 8]",
+        ),
+    ] = None,
     settings: Set = None,
     listing: Annotated[bool, typer.Option("--list", help="Show the experiments and stop.")] = False,
 ) -> None:
@@ -56,6 +63,7 @@ def experiment(
     from outergrad.experiments.bench import RunBench
     from outergrad.experiments.cell import Plan
     from outergrad.experiments.estimate import rough_seconds, speech_seconds
+    from outergrad.experiments.jobs import usual_jobs
     from outergrad.experiments.quick import NOTE
     from outergrad.experiments.run import run_experiment, write_overview
     from outergrad.report.formatting import duration
@@ -67,13 +75,15 @@ def experiment(
     paths = {"train": train, "test": test, "lexicon": lexicon}
     others = {"dev": dev, "lm": lm, "lm_text": lm_text, "init": init}
     inputs, config = _inputs(out, data, paths, others, quick, settings or [], numbers[0], say)
-    bench = RunBench(out, inputs, config, numbers, quick, say)
+    jobs = jobs or usual_jobs()
+    bench = RunBench(out, inputs, config, numbers, quick, say, jobs)
     cells = [cell for one in wanted for cell in one.plan(Plan(config, numbers, quick))]
     cells = list({cell.digest(config): cell for cell in cells}.values())
-    seconds = rough_seconds(cells, config, speech_seconds(Path(inputs.train)))
+    seconds = rough_seconds(cells, config, speech_seconds(Path(inputs.train)), jobs)
     say.note(
         f"{len(wanted)} experiment{'s' if len(wanted) > 1 else ''}, {len(cells)} trainings; "
-        f"about {duration(seconds)} on one idle core, finished parts not counted again"
+        f"about {duration(seconds)}, {jobs} at a time on as many idle cores; what is finished is "
+        "not done again"
     )
     command = shlex.join(["outergrad", *sys.argv[1:]])
     what = "generated speech" if data == DEMO else "/".join(Path(inputs.train).parts[-2:])

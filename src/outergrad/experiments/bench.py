@@ -2,7 +2,9 @@
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ from outergrad.evaluation.frame_error import frame_errors
 from outergrad.evaluation.wer import WordErrors, utterance_errors
 from outergrad.experiments.cell import Cell, CellResult, Errors
 from outergrad.experiments.estimate import Estimate
+from outergrad.experiments.jobs import side_by_side
 from outergrad.nnet.acoustic import AcousticModel
-from outergrad.progress import Progress
+from outergrad.progress import Progress, Silent
 from outergrad.recipes.calibration import Calibration, calibrate
 from outergrad.recipes.ce import pdf_targets
 from outergrad.recipes.decode import Recognized
@@ -52,6 +55,7 @@ class RunBench:
         seeds: of the experiments.
         quick: whether experiments are to be smaller.
         progress: where it says what it does.
+        jobs: cells at a time, of those that take one core.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class RunBench:
         seeds: Sequence[int],
         quick: bool,
         progress: Progress,
+        jobs: int = 1,
     ) -> None:
         self.out = out
         self.inputs = inputs
@@ -69,6 +74,7 @@ class RunBench:
         self.seeds = tuple(seeds)
         self.quick = quick
         self.progress = progress
+        self.jobs = jobs
         # Sizes of --quick and others' settings live side by side; sequence training is the cells'.
         own = {k: v for k, v in to_table(config).items() if k not in OF_CELLS}
         self._name = digest(own, inputs)
@@ -101,33 +107,83 @@ class RunBench:
         return replace(known.costs(), network=replace(CLUSTER, update=known.update))
 
     def run(self, cells: Sequence[Cell]) -> list[CellResult]:
-        """Run what is not done yet."""
+        """Run what is not done yet, several at a time where each takes one core."""
+        found: dict[str, CellResult] = {}
+        waiting = {cell.digest(self.config): cell for cell in cells if self._can_wait(cell)}
+        if len(waiting) > 1:
+            found.update(self._together(waiting))
         results: list[CellResult] = []
-        estimate = Estimate(cells)
+        estimate = Estimate(len(cells))
         for number, cell in enumerate(cells, start=1):
-            left = estimate.left(number - 1)
-            self.progress.note(
-                f"◆ cell {number} of {len(cells)}: {cell.label}, seed {cell.seed}"
-                + (f" ({left} left)" if left else "")
-            )
-            with estimate.timed(cell):
-                results.append(self._one(cell))
+            name = cell.digest(self.config)
+            if name in found:
+                # Of equal cells, which differ in what they are called, one was run.
+                results.append(replace(found[name], cell=cell))
+                continue
+            self._say(f"cell {number} of {len(cells)}", cell, estimate.left(number - 1))
+            begin = time.monotonic()
+            results.append(self._one(cell))
+            estimate.took(time.monotonic() - begin)
         return results
+
+    def _can_wait(self, cell: Cell) -> bool:
+        """Whether it is still to be done and may be done beside others."""
+        if self.jobs == 1 or not cell.takes_one_core(self.config):
+            return False
+        last = "ce" if cell.stage == "ce" else str(cell.config(self.config).criteria[0])
+        last = f"decode-{last}" if cell.test else last
+        return not (self.folder(cell) / last / "stage.json").exists()
+
+    def _together(self, cells: Mapping[str, Cell]) -> dict[str, CellResult]:
+        """Run cells in processes of their own; what they share is there before."""
+        for cell in cells.values():
+            self._shared(cell)
+        bench = copy(self)
+        bench.progress, bench.jobs = Silent(), 1
+        self.progress.note(f"◆ {len(cells)} cells, {min(self.jobs, len(cells))} at a time")
+        estimate = Estimate(len(cells), self.jobs)
+        found: dict[str, CellResult] = {}
+        names, begin = list(cells), time.monotonic()
+        with self.progress.task("trainings") as advance:
+            advance(0, len(cells))
+            for number, (result, seconds) in side_by_side(
+                bench._timed, list(cells.values()), self.jobs
+            ):
+                found[names[number]] = result
+                estimate.took(seconds)
+                what = f"{len(found)} of {len(cells)} done, {time.monotonic() - begin:.0f} s"
+                self._say(what, result.cell, result.failed or estimate.left(len(found)))
+                advance(len(found), len(cells))
+        return found
+
+    def _timed(self, cell: Cell) -> tuple[CellResult, float]:
+        begin = time.monotonic()
+        result = self._one(cell)
+        return result, time.monotonic() - begin
+
+    def _say(self, what: str, cell: Cell, more: str) -> None:
+        self.progress.note(
+            f"◆ {what}: {cell.label}, seed {cell.seed}" + (f" ({more})" if more else "")
+        )
 
     def folder(self, cell: Cell) -> Path:
         """Run directory of a cell; other data in the same place do not find these data's stages."""
         return self.out / "cells" / f"{cell.digest(self.config)}-{self._data}"
 
+    def _shared(self, cell: Cell) -> tuple[Path, list[str]]:
+        """A run that has what a cell starts from, and the stages of it."""
+        stages = ["prepare", "bootstrap", "graph"]
+        if cell.stage == "ce":
+            return self.base(cell.seed, "graph"), stages
+        stages.append("ce")
+        if cell.test:
+            self.base(cell.seed, "decode")
+            stages.append("decode-ce")
+        return self.base(cell.seed), stages
+
     def _one(self, cell: Cell) -> CellResult:
         name, folder = cell.digest(self.config), self.folder(cell)
-        base = self.base(cell.seed, "graph" if cell.stage == "ce" else "ce")
-        shared = ["prepare", "bootstrap", "graph"]
-        if cell.stage == "sequence":
-            shared.append("ce")
-            if cell.test:
-                self.base(cell.seed, "decode")
-                shared.append("decode-ce")
-        _link(folder, base, shared)
+        _link(folder, *self._shared(cell))
         inputs = replace(self.inputs, init=None) if cell.stage == "ce" else self.inputs
         recipe = DnnRecipe(folder, inputs, cell.config(self.config), self.progress).remembered()
         system = recipe.systems[-1]

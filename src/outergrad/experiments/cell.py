@@ -39,6 +39,10 @@ class Cell:
         criteria = [] if self.stage == "ce" else list(table["criteria"])[:1]
         return build(RunConfig, {**table, "criteria": criteria}, "experiment")
 
+    def takes_one_core(self, base: RunConfig) -> bool:
+        """Whether all of it happens in one process, whose speed nothing in it is measured by."""
+        return self.stage == "ce" or self.config(base).engine == "simulated"
+
     def digest(self, base: RunConfig) -> str:
         """Names the configuration."""
         return digest(self.config(base), self.stage)

@@ -1,8 +1,7 @@
 """How long cells will take: a rough number before the first one, a measured one afterwards."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import soundfile
@@ -28,13 +27,14 @@ USUAL = 1.6e6
 """Parameters that the numbers above are for."""
 
 
-def rough_seconds(cells: Sequence[Cell], config: RunConfig, speech: float) -> float:
+def rough_seconds(cells: Sequence[Cell], config: RunConfig, speech: float, jobs: int = 1) -> float:
     """Seconds for all cells and their base runs, before anything was measured.
 
     Args:
         cells: what is planned.
         config: settings that all cells start from.
         speech: seconds of training speech.
+        jobs: cells at a time, of those that take one core.
     """
     dnn = config.dnn
     inputs = config.filterbank.num_bins * (config.context.left + 1 + config.context.right)
@@ -46,10 +46,11 @@ def rough_seconds(cells: Sequence[Cell], config: RunConfig, speech: float) -> fl
     for cell in cells:
         own = cell.config(config)
         if cell.stage == "ce":
-            total += CE_EPOCH * own.ce.max_epochs * size
+            seconds = CE_EPOCH * own.ce.max_epochs * size
         else:
-            total += SEQUENCE_EPOCH * own.sequence.training.schedule.epochs * size
-        total += TEST if cell.test else 0.0
+            seconds = SEQUENCE_EPOCH * own.sequence.training.schedule.epochs * size
+        seconds += TEST if cell.test else 0.0
+        total += seconds / (jobs if cell.takes_one_core(config) else 1)
     return total * speech
 
 
@@ -72,17 +73,13 @@ def speech_seconds(folder: Path) -> float:
 class Estimate:
     """Remaining time of a list of cells from those that took time so far."""
 
-    def __init__(self, cells: Sequence[Cell], clock: Callable[[], float] = time.monotonic) -> None:
-        self._total = len(cells)
-        self._clock = clock
+    def __init__(self, total: int, jobs: int = 1) -> None:
+        self._total = total
+        self._jobs = jobs
         self._seconds: list[float] = []
 
-    @contextmanager
-    def timed(self, cell: Cell) -> Iterator[None]:
-        """Measure a cell; one that was done before takes no time and says nothing."""
-        begin = self._clock()
-        yield
-        seconds = self._clock() - begin
+    def took(self, seconds: float) -> None:
+        """A cell is done; one that was done before takes no time and says nothing."""
         if seconds > 2.0:
             self._seconds.append(seconds)
 
@@ -91,4 +88,4 @@ class Estimate:
         if not self._seconds or done >= self._total:
             return ""
         mean = sum(self._seconds) / len(self._seconds)
-        return f"about {duration(mean * (self._total - done))}"
+        return f"about {duration(mean * math.ceil((self._total - done) / self._jobs))} left"

@@ -1,0 +1,89 @@
+"""Trainings side by side: results, failures, and processes that do not outlive their parent."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from outergrad.errors import InputError, RunError
+from outergrad.experiments.jobs import side_by_side, usual_jobs
+
+PATIENCE = 60.0
+
+
+def square(number):
+    return number**2, os.getpid()
+
+
+def die(number):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail_beside_a_long_one(folder):
+    """The first says who it is and works for ever; the second fails when it has heard of it."""
+    if folder.name == "long":
+        with open(folder / "pid", "w", encoding="utf-8") as pipe:
+            pipe.write(str(os.getpid()))
+        threading.Event().wait()
+    (folder.parent / "copy").write_text((folder.parent / "long" / "pid").read_text())
+    raise InputError("no such speech")
+
+
+def ended(pid: int) -> bool:
+    """Whether the process is gone, or goes soon."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], PATIENCE)[0])
+    finally:
+        os.close(handle)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> list[Path]:
+    folders = [tmp_path / "long", tmp_path / "failing"]
+    for folder in folders:
+        folder.mkdir()
+    os.mkfifo(tmp_path / "long" / "pid")
+    return folders
+
+
+def test_results_come_with_the_numbers_of_their_items_from_other_processes():
+    found = dict(side_by_side(square, [3, 1, 2], 2))
+    assert {number: value for number, (value, _) in found.items()} == {0: 9, 1: 1, 2: 4}
+    assert os.getpid() not in {pid for _, pid in found.values()}
+    assert 1 <= usual_jobs() <= 8
+
+
+def test_a_process_that_is_killed_is_an_error_that_says_what_to_do():
+    with pytest.raises(RunError, match="fewer --jobs"):
+        list(side_by_side(die, [1, 2], 2))
+
+
+def test_one_that_fails_ends_the_others(pair):
+    with pytest.raises(InputError, match="no such speech"):
+        list(side_by_side(fail_beside_a_long_one, pair, 2))
+    assert ended(int((pair[0].parent / "copy").read_text()))
+
+
+def test_nobody_outlives_a_parent_that_is_killed(pair):
+    here = Path(__file__)
+    program = (
+        "import sys; from pathlib import Path; "
+        f"sys.path.insert(0, {str(here.parent)!r}); import {here.stem} as jobs\n"
+        "if __name__ == '__main__':\n"
+        "    list(jobs.side_by_side(jobs.fail_beside_a_long_one, [Path(sys.argv[1])], 2))\n"
+    )
+    script = pair[0].parent / "parent.py"
+    script.write_text(program)
+    with subprocess.Popen([sys.executable, str(script), str(pair[0])]) as parent:
+        child = int((pair[0] / "pid").read_text())
+        parent.kill()
+    assert ended(child)
