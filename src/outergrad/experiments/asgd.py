@@ -180,7 +180,9 @@ def _stays_stable(count: int, results: Sequence[CellResult]) -> Statement:
 def run(bench: Bench) -> Finding:
     """Find rates, train, compare."""
     counts = replicas_of(bench)
-    searched = {count: bench.run(search(bench, count)) for count in counts}
+    tried = bench.run([cell for count in counts for cell in search(bench, count)])
+    size = len(RATES)
+    searched = {n: tried[k * size : (k + 1) * size] for k, n in enumerate(counts)}
     known = {count: largest_stable(searched[count], _rates(bench)) for count in counts}
     rates = {count: rate for count, (rate, _) in known.items()}
     results = bench.run(main_cells(bench, rates))
@@ -219,7 +221,7 @@ def run(bench: Bench) -> Finding:
     return Finding(
         statements,
         charts,
-        [*(r for of in searched.values() for r in of), *results],
+        [*tried, *results],
         Rows(
             "Rates",
             ("Replicas", "Paper: largest stable rate", "Here"),

@@ -80,6 +80,7 @@ class RunBench:
         self._name = digest(own, inputs)
         self._data = digest(inputs)
         self._based: set[tuple[int, str]] = set()
+        self._measured: Calibration | None = None
 
     def base(self, seed: int, last: str = "ce") -> Path:
         """The run of a seed through stage `last`; all experiments share it."""
@@ -92,6 +93,11 @@ class RunBench:
 
     def calibration(self) -> Calibration:
         """Measured with the first seed's CE model, once."""
+        if self._measured is None:
+            self._measured = self._calibrate()
+        return self._measured
+
+    def _calibrate(self) -> Calibration:
         base = self.base(self.seeds[0])
 
         def work(folder: Path) -> Mapping[str, Any]:

@@ -150,7 +150,10 @@ class Work:
         first = int(WARM_UP * len(records))
         counted = records[first + 1 :]
         if not counted:
-            raise RunError("too little was done to measure what it costs")
+            raise RunError(
+                f"too little was done to measure what it costs ({len(records)} pieces of work): "
+                "take more speech, or speech that the CE model does not recognize so well"
+            )
         total = counted[-1]["time"] - records[first]["time"]
         work = sum(record["seconds"] for record in counted)
         loading = sum(record["loading"] for record in counted)
