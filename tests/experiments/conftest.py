@@ -11,6 +11,7 @@ from outergrad.engine.simulated.config import Cost, SimulatedConfig
 from outergrad.engine.training import train
 from outergrad.evaluation.wer import WordErrors
 from outergrad.experiments.cell import CellResult
+from outergrad.experiments.passes import passes
 from outergrad.ps.partition import Selection, Span
 from outergrad.recipes.plan import REFERENCE
 from outergrad.recipes.sequence import summary_of
@@ -88,6 +89,7 @@ class ToyBench:
             cell,
             name,
             evaluations=tuple(read_records(records, "evaluation")),
+            passes=passes(read_records(records, "outer")),
             summary=summary_of(result),
             errors={
                 (name, lm): word_errors(rate, salt)

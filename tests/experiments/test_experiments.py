@@ -13,6 +13,7 @@ import pytest
 from outergrad.errors import InputError, RunError
 from outergrad.experiments import asgd, auxiliary, fetch_interval, scale, shuffling
 from outergrad.experiments.cell import Cell, CellResult, Plan, nested
+from outergrad.experiments.passes import passes
 from outergrad.experiments.registry import EXPERIMENTS, chosen
 from outergrad.experiments.run import run_experiment, write_overview
 from outergrad.recipes.settings import RunConfig
@@ -97,6 +98,12 @@ def result(times, values, rate=1e-3, seed=1):
     return CellResult(Cell("x", seed), "0", evaluations=evaluations)
 
 
+def trained(times, values):
+    """Whose criterion of the training speech is known, after each pass."""
+    passes = [{"time": t, "training": v} for t, v in zip(times, values, strict=True)]
+    return replace(result([0, 1], [-1.0, -0.9]), passes=passes)
+
+
 def test_criteria_are_counted_by_system_and_judged_pairwise(toy_bench):
     finding = EXPERIMENTS["criteria"].run(toy_bench)
     # Ten words in each of 40 utterances, two seeds: 3 or 4 errors with CE, 2 or 3 afterwards.
@@ -139,20 +146,48 @@ def test_an_evaluation_that_ran_away_has_no_part_in_the_best(toy_bench):
 
 
 def test_speed_up_is_the_ratio_of_times_to_a_common_criterion():
-    one = result([0, 10, 20], [-2.0, -1.5, -1.0])
-    many = result([0, 2, 4], [-2.0, -1.5, -1.0])
+    one = trained([0, 10, 20], [-2.0, -1.5, -1.0])
+    many = trained([0, 2, 4], [-2.0, -1.5, -1.0])
     assert asgd.speed_up(one, many) == pytest.approx(5.0)
     # 90 % of the gain is −1.1; `slow` never gets there.
     assert asgd.time_to(one, -1.1) == pytest.approx(18.0)
-    slow = result([0, 50], [-2.0, -1.2])
+    slow = trained([0, 50], [-2.0, -1.2])
     assert asgd.speed_up(one, slow) == 0.0
     assert asgd.speed_up(one, replace(many, failed="diverged")) == 0.0
     # Nothing gained, nothing to reach.
-    assert math.isnan(asgd.speed_up(result([0, 10], [-2.0, -2.5]), many))
+    assert math.isnan(asgd.speed_up(trained([0, 10], [-2.0, -2.5]), many))
+    assert math.isnan(asgd.speed_up(result([0, 10], [-2.0, -1.0]), many))
+    # Whoever is there from the start.
+    assert asgd.speed_up(one, trained([3], [-0.5])) == pytest.approx(18.0 / 3.0)
+
+
+def test_the_criterion_of_training_speech_is_a_mean_over_passes():
+    def outer(number, time, value, reason=None):
+        return {
+            "utterance": f"u{number % 4}",
+            "time": float(time),
+            "value": value,
+            "frames": 10 * (1 + number % 4),
+            "reason": reason,
+        }
+
+    # Four utterances of 10, 20, 30, 40 frames; −2 a frame in the first pass, −1 in the second.
+    frames = [10.0, 20.0, 30.0, 40.0]
+    records = [outer(k, k, -2.0 * frames[k]) for k in range(4)]
+    records += [outer(k, k, -1.0 * frames[k - 4]) for k in range(4, 8)]
+    records.insert(2, outer(1, 1.5, None, "not aligned"))
+    curve = passes(records)
+    assert [point["time"] for point in curve] == [1.5, 2.5, 3.5, 4.5, 5.5]
+    # Of 100 frames, ten more in each step, then twenty, thirty and forty, are at −1.
+    assert [point["training"] for point in curve] == pytest.approx([-2.0, -1.9, -1.7, -1.4, -1.0])
+    assert passes([]) == passes(records[2:3]) == []
+    known = replace(result([0.0, 5.0], [-2.0, -1.0]), passes=curve)
+    assert known.curve("training") == ([1.5, 2.5, 3.5, 4.5, 5.5], [p["training"] for p in curve])
+    assert known.curve("criterion") == ([0.0, 5.0], [-2.0, -1.0])
 
 
 def test_the_largest_stable_rate_is_the_last_before_the_first_unstable_one():
-    good, bad = result([0, 1], [-1.0, -0.9]), result([0, 1], [-1.0, -1.2])
+    good, bad = result([0, 1], [-1.0, -0.9]), result([0, 1], [-1.0, -1.3])
     lowered = replace(
         good, evaluations=[good.evaluations[0], {**good.evaluations[1], "rate": 1e-4}]
     )
@@ -185,7 +220,7 @@ def test_replicas_whose_trainings_fail_are_not_stable(toy_bench, failing):
         assert ("50", "0.001", "below 0.005") in finding.paper.rows
     else:
         assert (stays.verdict, sooner.verdict) == ("does not hold", "does not hold")
-        assert stays.evidence == "2 of 2 trainings failed or fell far"
+        assert stays.evidence == "2 of 2 trainings failed"
         assert sooner.evidence == "none of 2 trainings reaches it"
 
 

@@ -17,6 +17,7 @@ from outergrad.evaluation.wer import WordErrors, utterance_errors
 from outergrad.experiments.cell import Cell, CellResult, Errors
 from outergrad.experiments.estimate import Estimate
 from outergrad.experiments.jobs import side_by_side
+from outergrad.experiments.passes import passes
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.progress import Progress, Silent
 from outergrad.recipes.calibration import Calibration, calibrate
@@ -206,6 +207,7 @@ class RunBench:
             name,
             epochs=_records(folder, "ce", "epoch") if cell.stage == "ce" else (),
             evaluations=_records(folder, system, "evaluation"),
+            passes=passes(_records(folder, system, "outer")) if cell.stage != "ce" else (),
             summary={
                 **_stamp(folder, system)["summary"],
                 "seconds": _stamp(folder, system)["seconds"],

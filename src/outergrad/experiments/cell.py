@@ -73,6 +73,8 @@ class CellResult:
     """Records of frame training, one an epoch."""
     evaluations: Sequence[Mapping[str, Any]] = ()
     """Records of sequence training on held-out data; the first one is the start."""
+    passes: Sequence[Mapping[str, float]] = ()
+    """Criterion of the training speech (``training``) over time; see `passes.passes`."""
     summary: Mapping[str, Any] = field(default_factory=dict)
     """What the training stage says about itself."""
     errors: Mapping[tuple[str, str], Errors] = field(default_factory=dict)
@@ -90,8 +92,10 @@ class CellResult:
         return total_errors(self.errors[system, lm].values()).rate
 
     def curve(self, name: str) -> tuple[list[float], list[float]]:
-        """Times in seconds and values of a quantity of the evaluations, where it is a number."""
-        known = [(e["time"], e[name]) for e in self.evaluations if e.get(name) is not None]
+        """Times in seconds and values of a quantity of the evaluations, where it is a number;
+        ``training``: of `passes`."""
+        points = (*self.evaluations, *self.passes)
+        known = [(point["time"], point[name]) for point in points if point.get(name) is not None]
         return [time for time, _ in known], [value for _, value in known]
 
     def best(self, name: str = "criterion") -> float:
@@ -103,6 +107,12 @@ class CellResult:
         """By how much the criterion rose at most; nan without evaluations."""
         values = self.curve("criterion")[1]
         return max(values) - values[0] if values else float("nan")
+
+    @property
+    def epoch_seconds(self) -> float:
+        """Of the engine's clock, mean; nan when no epoch is known to have passed."""
+        last = self.evaluations[-1] if self.evaluations else {"epoch": 0.0}
+        return float(last["time"] / last["epoch"]) if last["epoch"] else float("nan")
 
 
 class Bench(Protocol):

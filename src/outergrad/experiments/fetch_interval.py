@@ -64,11 +64,7 @@ def plan(bench: Bench) -> list[Cell]:
 
 def epoch_seconds(results: Sequence[CellResult]) -> float:
     """Virtual seconds of an epoch, mean over results."""
-    lengths = [
-        result.evaluations[-1]["time"] / result.evaluations[-1]["epoch"]
-        for result in results
-        if result.usable and result.evaluations and result.evaluations[-1]["epoch"]
-    ]
+    lengths = [r.epoch_seconds for r in results if r.usable and math.isfinite(r.epoch_seconds)]
     return sum(lengths) / len(lengths) if lengths else math.nan
 
 
