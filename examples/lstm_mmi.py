@@ -6,12 +6,12 @@ python examples/lstm_mmi.py RUN     (after `outergrad train --criterion ce --out
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 import outergrad
+from outergrad.recipes.ce import pdf_targets
 from outergrad.recipes.models import Bootstrapped
 from outergrad.recipes.prepare import Prepared
 
@@ -28,35 +28,32 @@ class Lstm(torch.nn.Module):
 
 def main(run: Path, epochs: int = 3, ce_epochs: int = 5) -> Lstm:
     prepared, bootstrapped = Prepared(run / "prepare"), Bootstrapped(run / "bootstrap")
-    alignments, (hmm, _) = bootstrapped.alignments("train"), bootstrapped.gmm("tri")
-    features = prepared.filterbank("train")
-    utterances = [u for u in prepared.corpus("train") if u.id in alignments]
-    torch.manual_seed(1)
-    model = Lstm(features.windows.shape[1], hmm.num_pdfs)
-    mmi = outergrad.MMILoss.from_run(run)
-    for criterion, passes, rate in (("CE", ce_epochs, 1e-3), ("MMI", epochs, 1e-4)):
+    features, hmm = prepared.filterbank("train"), bootstrapped.hmm("tri")
+    targets = pdf_targets(bootstrapped.alignments("train"), hmm.transitions)
+    utterances = [u for u in prepared.corpus("train") if u.id in targets]
+    model, mmi = Lstm(features.stacked_dim, hmm.num_pdfs), outergrad.MMILoss.from_run(run)
+    for name, passes, rate in (("CE", ce_epochs, 1e-3), ("MMI", epochs, 1e-4)):
         optimizer = torch.optim.Adam(model.parameters(), rate)
         for epoch in range(passes):
-            losses = []
+            total = 0.0
             for some in torch.randperm(len(utterances)).split(8):
                 batch = [utterances[i] for i in some]
-                x = [torch.from_numpy(np.array(features.stacked(u.id))) for u in batch]
-                lengths = [len(frames) for frames in x]
+                x = [torch.tensor(features.stacked(u.id)) for u in batch]
                 logits = model(pad_sequence(x, batch_first=True))
-                if criterion == "CE":
-                    pdfs = [hmm.transitions.pdf_of[alignments[u.id]] for u in batch]
-                    frames = torch.cat([logits[i, :n] for i, n in enumerate(lengths)])
-                    loss = cross_entropy(frames, torch.from_numpy(np.concatenate(pdfs)).long())
-                else:
-                    loss = mmi(logits, lengths, [u.words for u in batch], [u.id for u in batch])
+                if name == "MMI":
+                    words = [u.words for u in batch]
+                    loss = mmi(logits, [len(frames) for frames in x], words, [u.id for u in batch])
                     for failure in mmi.failures:
                         print(f"left out: {failure.utterance} ({failure.reason})")
+                else:
+                    pdfs = [torch.tensor(targets[u.id]).long() for u in batch]
+                    padded = pad_sequence(pdfs, batch_first=True, padding_value=-100)
+                    loss = cross_entropy(logits.transpose(1, 2), padded, ignore_index=-100)
                 optimizer.zero_grad()
                 loss.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
-                losses.append(loss.item())
-            print(f"{criterion} epoch {epoch + 1}: {criterion} loss {np.mean(losses):.4f}")
+                total += loss.item() * len(batch)
+            print(f"epoch {epoch + 1}: {name} loss {total / len(utterances):.4f}")
     return model
 
 
