@@ -61,14 +61,46 @@ def test_replicas_whose_own_links_are_too_slow():
     network = NetworkCost(bandwidth=1e7, latency=0.05)
     costs = replace(JOB.costs, step=Cost(fixed=0.1), network=network)
     # So many shards that each has little to send.
-    result = forecast(replace(JOB, costs=costs, training=replace(TRAINING, shards=64)))
+    result = forecast(replace(JOB, costs=costs, training=replace(TRAINING, shards=16)))
     # 4 MB, and there and back; then the step.
     assert result.updates_per_second == pytest.approx(3 / (0.4 + 0.1 + 0.1), rel=0.05)
-    assert result.busy["link"] == pytest.approx(0.5 / 0.6, rel=0.05)
+    assert result.busy["fetch"] == pytest.approx(0.5 / 0.6, rel=0.05)
+    assert result.busy["push"] == pytest.approx(0.4 / 0.6, rel=0.05)
     assert result.busy["replica"] == pytest.approx(0.1 / 0.6, rel=0.05)
-    assert result.busy["shard"] < 0.1
-    assert result.bottleneck == "link"
+    assert result.busy["shard"] < 0.2
+    assert result.bottleneck == "fetch"
     assert "n_fetch" in result.advice
+    # From the fetch to the update: what is told above, and the push there.
+    assert result.inner_seconds.median == pytest.approx(0.6 + 0.45, rel=0.05)
+    # With few fetches it is the pushes, one after the other.
+    rare = replace(TRAINING, shards=16, n_fetch=16)
+    result = forecast(replace(JOB, costs=costs, training=rare))
+    assert result.updates_per_second == pytest.approx(3 / 0.4, rel=0.05)
+    assert result.busy["push"] == pytest.approx(1.0, abs=0.05)
+    assert result.bottleneck == "push"
+    assert "n_push" in result.advice
+
+
+def test_a_server_that_is_asked_more_than_it_is_told():
+    network = NetworkCost(bandwidth=1e7, servers=1)
+    costs = replace(JOB.costs, network=network)
+    result = forecast(replace(JOB, costs=costs, training=replace(TRAINING, n_push=4)))
+    assert result.bottleneck == "shard"
+    assert "fetch less often" in result.advice
+    result = forecast(replace(JOB, costs=costs, training=replace(TRAINING, n_fetch=4)))
+    assert result.bottleneck == "shard"
+    assert "raise n_push" in result.advice
+
+
+def test_copies_in_shared_memory_are_work_of_the_cores():
+    network = NetworkCost(bandwidth=1e8, servers=1, shared_memory=True)
+    costs = replace(JOB.costs, network=network, cores=2)
+    result = forecast(replace(JOB, costs=costs))
+    # 4 MB to fetch and 4 MB to push for each update, 40 ms each, and little else.
+    assert result.updates_per_second == pytest.approx(2 / 0.08, rel=0.15)
+    assert result.busy["core"] == pytest.approx(1.0, abs=0.1)
+    assert result.bottleneck == "core"
+    assert "fetch" not in result.busy
 
 
 def test_more_replicas_than_cores():

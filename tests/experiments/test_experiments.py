@@ -161,6 +161,15 @@ def test_speed_up_is_the_ratio_of_times_to_a_common_criterion():
     assert asgd.speed_up(one, trained([3], [-0.5])) == pytest.approx(18.0 / 3.0)
 
 
+def test_a_training_that_went_back_to_its_best_parameters_ran_away():
+    good = trained([0, 1], [-1.0, -0.9])
+    assert not asgd.ran_away(good)
+    assert not asgd.ran_away(result([0, 1], [-1.0, -1.9]))
+    for values in ([-1.0, -2.1, -0.9], [-1.0, None, -0.9]):
+        assert asgd.ran_away(result(range(len(values)), values))
+    assert asgd.ran_away(replace(good, failed="diverged twice"))
+
+
 def test_the_criterion_of_training_speech_is_a_mean_over_passes():
     def outer(number, time, value, reason=None):
         return {
@@ -220,7 +229,7 @@ def test_replicas_whose_trainings_fail_are_not_stable(toy_bench, failing):
         assert ("50", "0.001", "below 0.005") in finding.paper.rows
     else:
         assert (stays.verdict, sooner.verdict) == ("does not hold", "does not hold")
-        assert stays.evidence == "2 of 2 trainings failed"
+        assert stays.evidence == "2 of 2 trainings failed or ran away"
         assert sooner.evidence == "none of 2 trainings reaches it"
 
 

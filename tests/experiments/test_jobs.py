@@ -1,11 +1,13 @@
 """Trainings side by side: results, failures, and processes that do not outlive their parent."""
 
+import multiprocessing
 import os
 import select
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,11 +27,15 @@ def die(number):
 
 
 def fail_beside_a_long_one(folder):
-    """The first says who it is and works for ever; the second fails when it has heard of it."""
+    """The first says who it is and works until it is told; the second fails when it has heard."""
     if folder.name == "long":
         with open(folder / "pid", "w", encoding="utf-8") as pipe:
             pipe.write(str(os.getpid()))
-        threading.Event().wait()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            (folder / "saved").touch()
+            raise
     (folder.parent / "copy").write_text((folder.parent / "long" / "pid").read_text())
     raise InputError("no such speech")
 
@@ -42,6 +48,16 @@ def ended(pid: int) -> bool:
         return True
     try:
         return bool(select.select([handle], [], [], PATIENCE)[0])
+    finally:
+        os.close(handle)
+
+
+def heard(fifo: Path) -> str:
+    """What a process writes into it; fails when nothing comes."""
+    handle = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert select.select([handle], [], [], PATIENCE)[0], f"nothing came through {fifo}"
+        return os.read(handle, 100).decode()
     finally:
         os.close(handle)
 
@@ -71,6 +87,13 @@ def test_one_that_fails_ends_the_others(pair):
     with pytest.raises(InputError, match="no such speech"):
         list(side_by_side(fail_beside_a_long_one, pair, 2))
     assert ended(int((pair[0].parent / "copy").read_text()))
+    assert (pair[0] / "saved").exists()
+
+
+def test_whoever_has_heard_enough_ends_them(pair):
+    with closing(side_by_side(square, [1, 2, 3, 4], 1)) as results:
+        assert next(results)[0] == 0
+    assert not multiprocessing.active_children()
 
 
 def test_nobody_outlives_a_parent_that_is_killed(pair):
@@ -84,6 +107,6 @@ def test_nobody_outlives_a_parent_that_is_killed(pair):
     script = pair[0].parent / "parent.py"
     script.write_text(program)
     with subprocess.Popen([sys.executable, str(script), str(pair[0])]) as parent:
-        child = int((pair[0] / "pid").read_text())
+        child = int(heard(pair[0] / "pid"))
         parent.kill()
     assert ended(child)

@@ -91,15 +91,29 @@ def test_what_came_after_the_last_snapshot_is_not_there_twice(tmp_path: Path, cu
     def evaluated(sink: TensorboardSink, updates: int, wer: float) -> None:
         sink.write("evaluation", 0.0, updates=updates, **{**EVALUATION, "wer": wer})
 
-    killed = TensorboardSink(tmp_path, lambda: 1.0, ".killed")
+    killed = TensorboardSink(tmp_path, lambda: 1.0)
     for updates, wer in ((0, 12.0), (10, 11.0), (20, 10.0)):
         evaluated(killed, updates, wer)
     killed.close()
-    resumed = TensorboardSink(tmp_path, lambda: 2.0, ".resumed")
+    # Files are read in the order of their names, which begin with the second they were made in.
+    (file,) = tmp_path.iterdir()
+    file.rename(tmp_path / "events.out.tfevents.0000000001.killed")
+    resumed = TensorboardSink(tmp_path, lambda: 2.0)
     resumed.write("resumed", 0.0, updates=10)
+    # Before the first push: not at step 0.
+    resumed.write("outer", 0.0, **outer(-2.0, 10))
+    resumed.write("outer", 2.0, **outer(-2.0, 10))
     evaluated(resumed, 19, 9.0)
     resumed.close()
-    assert curves(tmp_path)["held_out/wer"] == [(0, 12.0), (10, 11.0), (19, 9.0)]
+    expected = [(0, 12.0), (10, 11.0), (19, 9.0)]
+    assert curves(tmp_path)["held_out/wer"] == expected
+    assert {step for step, _ in curves(tmp_path)["train/criterion"]} == {10}
+    # The reader of the program itself is another one.
+    from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.step for event in events.Tensors("held_out/wer")] == [0, 10, 19]
 
 
 @needed

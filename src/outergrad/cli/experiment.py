@@ -80,10 +80,12 @@ def experiment(
     cells = [cell for one in wanted for cell in one.plan(Plan(config, numbers, quick))]
     cells = list({cell.digest(config): cell for cell in cells}.values())
     seconds = rough_seconds(cells, config, speech_seconds(Path(inputs.train)), jobs)
+    beside = sum(cell.takes_one_core(config) for cell in cells)
     say.note(
-        f"{len(wanted)} experiment{'s' if len(wanted) > 1 else ''}, {len(cells)} trainings; "
-        f"about {duration(seconds)}, {jobs} at a time on as many idle cores; what is finished is "
-        "not done again"
+        f"{len(wanted)} experiment{'s' if len(wanted) > 1 else ''}, {len(cells)} trainings; about "
+        f"{duration(seconds)} on idle cores"
+        + (f", {min(jobs, beside)} trainings at a time" if min(jobs, beside) > 1 else "")
+        + "; what is finished is not done again"
     )
     command = shlex.join(["outergrad", *sys.argv[1:]])
     what = "generated speech" if data == DEMO else "/".join(Path(inputs.train).parts[-2:])

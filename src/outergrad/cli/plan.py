@@ -188,7 +188,7 @@ def _show(forecast: "Forecast", job: "Job") -> None:
             f"{forecast.inner_seconds.median:.3g} ({forecast.inner_seconds.p95:.3g}) s, "
             f"{forecast.inner_updates.median:.4g} updates",
         ),
-        ("load of a shard's link", f"{forecast.shard_bytes_per_second / 1e6:.1f} MB/s"),
+        ("load of a shard's link, both ways", f"{forecast.shard_bytes_per_second / 1e6:.1f} MB/s"),
         ("busy", ", ".join(f"{name} {share:.0%}" for name, share in busy)),
         ("bottleneck", f"{forecast.bottleneck}: {forecast.advice}"),
     ]

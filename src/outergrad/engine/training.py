@@ -36,7 +36,8 @@ def train(
         config: who there is and how they exchange parameters.
         engine: by name (see `EngineName`), or made by `make_engine` with settings of its own.
         listener: is told how the run is doing.
-        records: gets the kinds "outer", "push", "evaluation", "gap" and "restart".
+        records: gets the kinds "outer", "push", "evaluation", "gap", "restart"
+            and "resumed".
         trace: gets the order of everything, enough for `ReplayEngine` to repeat the run.
         snapshots: directory for snapshots; also written on Ctrl-C.
         resume: go on from the newest complete snapshot there, if any.

@@ -73,6 +73,17 @@ def stable(result: CellResult) -> bool:
     return min(values) >= values[0] - FALL * abs(values[0])
 
 
+def ran_away(result: CellResult) -> bool:
+    """Whether it failed, or its held-out criterion was lost or fell by more than its own size.
+
+    Such a training goes back to its best parameters and a lower rate, once, and may end well.
+    """
+    _, values = result.curve("criterion")
+    if not result.usable or len(values) < len(result.evaluations):
+        return True
+    return any(value < values[0] - abs(values[0]) for value in values)
+
+
 def _constant(result: CellResult) -> bool:
     """Whether the rate was never lowered."""
     return len({evaluation["rate"] for evaluation in result.evaluations}) == 1
@@ -173,7 +184,7 @@ def _sooner(count: int, ups: Sequence[float]) -> Statement:
         f"{count} replicas reach {100 * SHARE:.0f} % of the single replica's gain on the training "
         "speech sooner"
     )
-    if ups and max(ups) == 0:
+    if ups and all(up == 0 for up in ups):
         return refuted(claim, f"none of {len(ups)} trainings reaches it")
     return statement(claim, _octaves(ups), "octaves sooner, in virtual time", least=0.0)
 
@@ -186,15 +197,15 @@ def _octaves(ups: Sequence[float]) -> Interval:
 def _stays_stable(count: int, results: Sequence[CellResult]) -> Statement:
     claim = f"{count} replicas stay stable"
     of = [result for result in results if result.cell.label == label_of(count)]
-    failed = sum(not result.usable for result in of)
-    if failed:
-        return refuted(claim, f"{failed} of {len(of)} trainings failed")
+    unstable = sum(ran_away(result) for result in of)
+    if unstable:
+        return refuted(claim, f"{unstable} of {len(of)} trainings failed or ran away")
     # Held-out speech gets worse in the end without any instability, too.
-    curves = [values for values in (result.curve("training")[1] for result in of) if values]
+    curves = [result.curve("training")[1] or [math.nan] for result in of]
     return statement(
         claim,
         over_seeds([(min(values) - values[0]) / abs(values[0]) for values in curves]),
-        "of the first pass's size, how far the criterion of the training speech ever fell below it",
+        "of its size, lowest criterion of a pass through the training speech against the first",
         least=-FALL,
     )
 
@@ -236,7 +247,7 @@ def run(bench: Bench) -> Finding:
             (
                 label_of(count),
                 f"{rates[count]:g}",
-                *(f"{x:.2f}" if math.isfinite(x) else "not reached" for x in (up, up / count)),
+                *(_reached(x, ups.get(count, ())) for x in (up, up / count)),
                 _number([r.epoch_seconds for r in of]),
                 *(_median_age(ages, side) for side in ("outer", "inner")),
             )
@@ -271,7 +282,10 @@ def run(bench: Bench) -> Finding:
         },
         notes=(
             *failures(results),
-            f"Several replicas may take {MORE} times the single one's epochs. The criterion of the "
+            f"A rate is stable when, in an epoch, the held-out criterion falls by at most "
+            f"{100 * FALL:.0f} % of its size.",
+            f"Several replicas may take {MORE} times the single one's epochs. The gain is counted "
+            "from the mean over the first pass through the training speech. The criterion of the "
             "training speech is a mean over a pass through it, each utterance with the parameters "
             "that it was decoded with.",
             "Rates are per frame here, gradients being summed over the batch and not multiplied "
@@ -280,10 +294,16 @@ def run(bench: Bench) -> Finding:
             "a 10 Gb/s network with 0.2 ms latency.",
             f"With {counts[-1]} replicas a batch has {slots(bench, counts[-1])} frames, one of "
             "each open utterance, so that not most of the speech is open at once; the paper's "
-            "have 32. Part of a batch's cost does not depend on its frames, so smaller ones "
-            "cost the speed-up something.",
+            "have 32. Part of a batch's cost does not depend on its frames, so small batches "
+            "make the speed-up smaller.",
         ),
     )
+
+
+def _reached(value: float, ups: Sequence[float]) -> str:
+    if math.isfinite(value):
+        return f"{value:.2f}"
+    return "not reached" if 0.0 in ups else "–"
 
 
 def _number(values: Sequence[float]) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from outergrad.experiments.cell import Cell, CellResult, Errors
 from outergrad.experiments.estimate import Estimate
 from outergrad.experiments.jobs import side_by_side
 from outergrad.experiments.passes import passes
+from outergrad.gradient.threads import torch_threads
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.progress import Progress, Silent
 from outergrad.recipes.calibration import Calibration, calibrate
@@ -31,6 +33,9 @@ from outergrad.records import read_records
 
 CLUSTER = NetworkCost(latency=2e-4, bandwidth=1.25e9)
 """Between the machines of a simulated cluster: 10 Gb/s and 0.2 ms."""
+
+_Name = tuple[str, bool, bool]
+"""Digest of a cell, and what is looked at in it."""
 
 OF_CELLS = ("seed", "engine", "simulated", "criteria", "sequence", "score")
 """Settings that the stages up to CE do not depend on, the seed apart."""
@@ -104,7 +109,8 @@ class RunBench:
         def work(folder: Path) -> Mapping[str, Any]:
             return {"calibration": to_table(calibrate(base))}
 
-        directory = RunDirectory(self.out, self.progress)
+        # Beside the model that they belong to: other seeds or sizes first do not change them.
+        directory = RunDirectory(base, self.progress)
         stamp = directory.run("costs", {"model": _stamp(base, "ce")["digest"]}, work)
         return Calibration.of(stamp.summary["calibration"], "costs")
 
@@ -115,14 +121,16 @@ class RunBench:
 
     def run(self, cells: Sequence[Cell]) -> list[CellResult]:
         """Run what is not done yet, several at a time where each takes one core."""
-        found: dict[str, CellResult] = {}
-        waiting = {cell.digest(self.config): cell for cell in cells if self._can_wait(cell)}
+        found: dict[_Name, CellResult] = {}
+        waiting: dict[str, Cell] = {}
+        for cell in filter(self._can_wait, cells):
+            waiting.setdefault(cell.digest(self.config), cell)
         if len(waiting) > 1:
-            found.update(self._together(waiting))
+            found.update(self._together(list(waiting.values())))
         results: list[CellResult] = []
         estimate = Estimate(len(cells))
         for number, cell in enumerate(cells, start=1):
-            name = cell.digest(self.config)
+            name = self._name_of(cell)
             if name in found:
                 # Of equal cells, which differ in what they are called, one was run.
                 results.append(replace(found[name], cell=cell))
@@ -141,22 +149,27 @@ class RunBench:
         last = f"decode-{last}" if cell.test else last
         return not (self.folder(cell) / last / "stage.json").exists()
 
-    def _together(self, cells: Mapping[str, Cell]) -> dict[str, CellResult]:
+    def _name_of(self, cell: Cell) -> "_Name":
+        """What the result of a cell depends on."""
+        return cell.digest(self.config), cell.test, cell.frames
+
+    def _together(self, cells: Sequence[Cell]) -> "dict[_Name, CellResult]":
         """Run cells in processes of their own; what they share is there before."""
-        for cell in cells.values():
+        for cell in cells:
             self._shared(cell)
         bench = copy(self)
         bench.progress, bench.jobs = Silent(), 1
         self.progress.note(f"◆ {len(cells)} cells, {min(self.jobs, len(cells))} at a time")
         estimate = Estimate(len(cells), self.jobs)
-        found: dict[str, CellResult] = {}
-        names, begin = list(cells), time.monotonic()
-        with self.progress.task("trainings") as advance:
+        found: dict[_Name, CellResult] = {}
+        begin = time.monotonic()
+        with (
+            self.progress.task("trainings") as advance,
+            closing(side_by_side(bench._timed, cells, self.jobs)) as done,
+        ):
             advance(0, len(cells))
-            for number, (result, seconds) in side_by_side(
-                bench._timed, list(cells.values()), self.jobs
-            ):
-                found[names[number]] = result
+            for _, (result, seconds) in done:
+                found[self._name_of(result.cell)] = result
                 estimate.took(seconds)
                 what = f"{len(found)} of {len(cells)} done, {time.monotonic() - begin:.0f} s"
                 self._say(what, result.cell, result.failed or estimate.left(len(found)))
@@ -195,8 +208,12 @@ class RunBench:
         recipe = DnnRecipe(folder, inputs, cell.config(self.config), self.progress).remembered()
         system = recipe.systems[-1]
         write_json(folder / "cell.json", {"label": cell.label, "seed": cell.seed})
+        # In virtual time the same bits come out wherever and beside whatever a cell is trained;
+        # sums of products of matrices depend on the number of threads.
+        threads = 1 if recipe.config.engine == "simulated" else 0
         try:
-            recipe.through(system)
+            with torch_threads(threads):
+                recipe.through(system)
             if cell.test:
                 recipe.through("decode")
         except DivergedError as error:

@@ -40,8 +40,11 @@ class Cell:
         return build(RunConfig, {**table, "criteria": criteria}, "experiment")
 
     def takes_one_core(self, base: RunConfig) -> bool:
-        """Whether all of it happens in one process, whose speed nothing in it is measured by."""
-        return self.stage == "ce" or self.config(base).engine == "simulated"
+        """Whether it is one process with one thread, and nothing in it depends on its speed."""
+        config = self.config(base)
+        if self.stage == "ce":
+            return config.ce.threads <= 1
+        return config.engine == "simulated" and config.sequence.device == "cpu"
 
     def digest(self, base: RunConfig) -> str:
         """Names the configuration."""

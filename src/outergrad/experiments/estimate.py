@@ -36,6 +36,7 @@ def rough_seconds(cells: Sequence[Cell], config: RunConfig, speech: float, jobs:
         speech: seconds of training speech.
         jobs: cells at a time, of those that take one core.
     """
+    beside: list[float] = []
     dnn = config.dnn
     inputs = config.filterbank.num_bins * (config.context.left + 1 + config.context.right)
     units = dnn.hidden_units
@@ -50,7 +51,11 @@ def rough_seconds(cells: Sequence[Cell], config: RunConfig, speech: float, jobs:
         else:
             seconds = SEQUENCE_EPOCH * own.sequence.training.schedule.epochs * size
         seconds += TEST if cell.test else 0.0
-        total += seconds / (jobs if cell.takes_one_core(config) else 1)
+        if cell.takes_one_core(config):
+            beside.append(seconds)
+        else:
+            total += seconds
+    total += max(sum(beside) / jobs, max(beside, default=0.0))
     return total * speech
 
 

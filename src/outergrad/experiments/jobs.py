@@ -4,9 +4,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing.synchronize import Event
 from typing import TypeVar
 
 from outergrad.errors import RunError
@@ -16,6 +18,8 @@ Result = TypeVar("Result")
 
 MOST = 8
 """Jobs unless told otherwise: each of them takes a gigabyte or more."""
+GRACE_SECONDS = 20.0
+"""For trainings that are interrupted to save where they are."""
 
 
 def usual_jobs() -> int:
@@ -25,8 +29,11 @@ def usual_jobs() -> int:
 
 def side_by_side(
     work: Callable[[Item], Result], items: Sequence[Item], jobs: int
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """Do `work` on all items, `jobs` at a time; numbers of items and results as they come.
+
+    Whoever does not take all results has to close the iterator; processes end then as they do
+    after an interrupt: they get SIGINT, time to save what they have, and SIGTERM.
 
     Args:
         work: goes to the processes with its items, so both can be pickled.
@@ -35,36 +42,57 @@ def side_by_side(
 
     Raises:
         RunError: a process died.
-        Exception: whatever `work` raises; other processes are ended.
+        Exception: whatever `work` raises; the other processes are ended.
     """
     # Forking a process that has threads (numba, torch) can deadlock.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(items)), context, _begin) as pool:
+    others = set(multiprocessing.active_children())
+    stopping = context.Event()
+    with ProcessPoolExecutor(min(jobs, len(items)), context, _begin, (stopping,)) as pool:
+        numbers = {pool.submit(_do, work, item): number for number, item in enumerate(items)}
         try:
-            numbers = {pool.submit(work, item): number for number, item in enumerate(items)}
             for future in as_completed(numbers):
                 yield numbers[future], future.result()
         except BrokenProcessPool as error:
             raise RunError(
-                "a process that trained was killed; perhaps memory ran out: fewer --jobs, and the "
-                "same command goes on"
+                "a process that trained ended unexpectedly, perhaps for want of memory: the same "
+                f"command goes on, perhaps with fewer --jobs ({error})"
             ) from error
         except BaseException:
-            # An interrupt, or a failure: what the others have done so far is on disk.
+            stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():
-                child.terminate()
+            children = set(multiprocessing.active_children()) - others
+            try:
+                for child in children:
+                    with suppress(ProcessLookupError):
+                        os.kill(child.pid or 0, signal.SIGINT)
+                wait(numbers, GRACE_SECONDS)
+            finally:
+                for child in children:
+                    child.terminate()
             raise
 
 
-def _begin() -> None:
-    """In a new process: one thread, no interrupts, and no life without the parent."""
+_stopping: Event
+
+
+def _begin(stopping: Event) -> None:
+    """In a new process: one thread, and no life without the parent."""
+    global _stopping
+    _stopping = stopping
+    # Ctrl-C reaches a terminal's whole group at once; here only the parent, which passes it on.
+    os.setpgrp()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
     torch.set_num_threads(1)
-    # The terminal interrupts all processes; the parent says what that means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _do(work: Callable[[Item], Result], item: Item) -> Result:
+    """Unless everything is to end: a process has its next item before it has done the last."""
+    if _stopping.is_set():
+        raise KeyboardInterrupt
+    return work(item)
 
 
 def _end_with_parent() -> None:

@@ -1,8 +1,9 @@
 """Hundreds of replicas on thousands of hours, by simulation (PAPER section 6, large task)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from outergrad.engine.simulated.forecast import Forecast, Job, forecast
+from outergrad.engine.simulated.forecast import Forecast, Job, Who, forecast
 from outergrad.experiments.bench import CLUSTER
 from outergrad.experiments.cell import Bench, Cell
 from outergrad.experiments.choices import SHARDS
@@ -19,6 +20,14 @@ LAYERS, UNITS, OUTPUTS, INPUTS = 8, 2560, 14_000, 26 * 40
 REPLICAS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 DECODERS, SLOTS, QUEUE = 2, 32, 8
 PAPER_REPLICAS = 50
+WHO: Mapping[Who, str] = {
+    "decoder": "decoders",
+    "replica": "replicas, computing",
+    "fetch": "replicas, fetching",
+    "push": "links of replicas, sending",
+    "shard": "shards",
+}
+"""Whose busy share is drawn."""
 EFFICIENT = 0.8
 """Cost per hour of speech may be this much of a single replica's, inverted, at the paper's size."""
 FLOAT = 4
@@ -97,8 +106,8 @@ def run(bench: Bench) -> Finding:
             "busy share of their time, %",
             "replicas",
             [
-                Series(f"{role}s", x, [100.0 * min(1.0, of[0].busy[role]) for of in found.values()])
-                for role in ("decoder", "replica", "shard")
+                Series(label, x, [100.0 * min(1.0, of[0].busy[role]) for of in found.values()])
+                for role, label in WHO.items()
             ],
             logarithmic=True,
         ),

@@ -101,7 +101,11 @@ class TensorboardSink:
                 self._counts["restarts"] += 1
                 self._curve("workers/restarts", self._counts["restarts"], self._updates)
             case "resumed":
-                self._forget(fields["updates"] + 1)
+                self._updates = fields["updates"]
+                self._sums.clear()
+                self._counts.clear()
+                self._begin = None
+                self._forget(self._updates + 1)
             case "evaluation":
                 self._curves(EVALUATION, fields, fields["updates"])
             case "epoch":
@@ -146,7 +150,9 @@ class TensorboardSink:
 
         start = SessionLog(status=SessionLog.START)
         with self._writing():
-            self._file.add_event(Event(wall_time=self._now(), step=step, session_log=start))
+            # Readers take the first one of a folder for the beginning of all, and pass it over.
+            for _ in range(2):
+                self._file.add_event(Event(wall_time=self._now(), step=step, session_log=start))
 
     def _curve(self, tag: str, value: float | None, step: int) -> None:
         from tensorboard.compat.proto.event_pb2 import Event

@@ -34,7 +34,7 @@ MIN_VISITS = 800
 EVALUATIONS = 20
 """In the simulation, small ones: it is too short for whole epochs."""
 
-Who = Literal["decoder", "replica", "link", "shard", "coordinator", "core"]
+Who = Literal["decoder", "replica", "fetch", "push", "shard", "coordinator", "core"]
 """Who can be the bottleneck."""
 
 
@@ -92,15 +92,18 @@ class Forecast:
     """Sent and received by the busiest server machine."""
     busy: dict[Who, float] = field(default_factory=dict)
     """Share of their time in which decoders, replicas, the busiest shard and the coordinator work,
-    0 ... 1; "link": in which replicas fetch, were the shards idle."""
+    0 ... 1. On a cluster also "fetch" and "push", in which links of replicas receive and send."""
+    answering: float = 0.0
+    """Share of its time in which the busiest shard answers fetches."""
     evaluator: float = 0.0
     """The same of the evaluator, which nobody waits for but which shares the cores."""
 
     @property
     def bottleneck(self) -> Who:
         """Who is busiest; a replica fetches and works in turns, so what counts is both together."""
-        both = self.busy["replica"] + self.busy["link"]
-        larger: Who = "link" if self.busy["link"] > self.busy["replica"] else "replica"
+        fetch = self.busy.get("fetch", 0.0)
+        both = self.busy["replica"] + fetch
+        larger: Who = "fetch" if fetch > self.busy["replica"] else "replica"
         return max(self.busy, key=lambda who: both if who == larger else self.busy[who])
 
     @property
@@ -109,8 +112,10 @@ class Forecast:
         return {
             "decoder": "replicas wait for decoders: add decoders per replica, or narrow the beam",
             "replica": "replicas are at work all the time: add replicas, or give them a GPU",
-            "link": "replicas spend most time on fetches: raise n_fetch, or get faster links",
-            "shard": "workers wait for the parameter server: add shards, or raise n_push",
+            "fetch": "replicas spend most time on fetches: raise n_fetch, or get faster links",
+            "push": "replicas wait for their links to send: raise n_push, or get faster links",
+            "shard": "workers wait for the parameter server: add shards, or "
+            + ("fetch less often" if self.answering >= self.busy["shard"] else "raise n_push"),
             "coordinator": "the coordinator is at work all the time: train on longer utterances, "
             "or with fewer workers",
             "core": "the cores are shared out: add machines",
@@ -187,13 +192,23 @@ def _read(
     evaluating = len(evaluations) * costs.evaluate.fixed
     busiest = max(engine.machines, key=lambda machine: machine.busy + machine.bytes * 1e-18)
     coordinating = engine.clerk.busy / last if engine.clerk is not None else 0.0
+    network = costs.network
+    link = 4 * job.parameters / network.bandwidth if network.bandwidth else 0.0
+    fetching, pushing = link * steps / config.n_fetch, link * len(pushes)
+    if network.shared_memory:
+        # Workers copy parameters by themselves.
+        stepping += fetching + pushing
+        decoding += link * len(taken)
     busy: dict[Who, float] = {
         "decoder": decoding / length / (config.replicas * config.decoders),
         "replica": stepping / length / config.replicas,
-        "link": _fetch_seconds(job) * steps / config.n_fetch / length / config.replicas,
         "shard": busiest.busy / last,
         "coordinator": coordinating,
     }
+    if not network.shared_memory:
+        fetching += 2 * network.latency * steps / config.n_fetch
+        busy["fetch"] = fetching / length / config.replicas
+        busy["push"] = pushing / length / config.replicas
     if costs.cores:
         work = (decoding + stepping + evaluating) / length + busiest.busy / last + coordinating
         busy["core"] = work / costs.cores
@@ -212,15 +227,9 @@ def _read(
         inner_updates=Quantiles.of([push["inner_age_updates"] for push in pushes]),
         shard_bytes_per_second=busiest.bytes / seconds,
         busy=busy,
+        answering=busiest.pulls.busy / last,
         evaluator=evaluating / length,
     )
-
-
-def _fetch_seconds(job: Job) -> float:
-    """What a fetch takes when nobody else has to do with the shards."""
-    network = job.costs.network
-    link = 4 * job.parameters / network.bandwidth if network.bandwidth else 0.0
-    return link if network.shared_memory else link + 2 * network.latency
 
 
 class _Events:

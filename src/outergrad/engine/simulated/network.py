@@ -69,17 +69,18 @@ class _Part:
 class _Request:
     """A pull or a push on its way to several machines."""
 
-    __slots__ = ("end", "left", "push", "serve", "then")
+    __slots__ = ("end", "left", "sent", "serve", "then")
 
     def __init__(
         self,
         left: int,
-        push: bool,
+        sent: float | None,
         serve: Callable[[Sequence[int]], None],
         then: Callable[[float], None],
     ) -> None:
         self.left = left
-        self.push = push
+        self.sent = sent
+        """When a push can have come in whole; None: a pull."""
         self.serve = serve
         self.then = then
         self.end = 0.0
@@ -105,6 +106,7 @@ class Network:
         real = 4 * session.partition.num_parameters
         self._entry_bytes = 4 * (cost.parameter_bytes or real) / real
         self._jitter = rng(session.config.seed, "network") if cost.jitter else None
+        self._sending: dict[int, Line] = {}
         self._parts_of: dict[Selection | None, Sequence[_Part]] = {}
         self._free_of_cost = not (cost.latency or cost.jitter or cost.bandwidth or cost.serve)
 
@@ -132,7 +134,7 @@ class Network:
         def then(end: float) -> None:
             world.wake(fiber, max(end, start + cost.latency + own) + cost.latency)
 
-        self._send(machines, False, serve, then)
+        self._send(machines, None, serve, then)
         world.wait()
         return tuple(seen)
 
@@ -149,19 +151,18 @@ class Network:
             # The replica itself does the writing; a network card works beside it.
             self._cores.use(own)
         push = session.arriving(gradient, note)
-        sent = 0.0 if cost.shared_memory else world.now + cost.latency + own
+        sent = later = 0.0
+        if not cost.shared_memory:
+            # The card sends what two mailboxes hold one after the other.
+            sent = self._sending.setdefault(note.replica, Line()).take(world.now, own)
+            later = sent - own - world.now
+            sent += cost.latency
 
         def then(end: float) -> None:
-            if sent > end:
-                world.at(sent, SERVER, finish)
-            else:
-                finish()
-
-        def finish() -> None:
             session.pushed(push)
             applied()
 
-        self._send(machines, True, push.apply, then)
+        self._send(machines, sent, push.apply, then, later)
 
     def _parts(self, parts: Selection | None) -> Sequence[_Part]:
         """Which machines have to do with `parts`, and how much."""
@@ -184,13 +185,15 @@ class Network:
     def _send(
         self,
         machines: Sequence[_Part],
-        push: bool,
+        sent: float | None,
         serve: Callable[[Sequence[int]], None],
         then: Callable[[float], None],
+        later: float = 0.0,
     ) -> None:
-        """Reach the machines; `serve(shards)` is called for each, `then(end)` when all are done."""
-        request = _Request(len(machines), push, serve, then)
-        world, latency = self._world, self._cost.latency
+        """Reach the machines, at the earliest `later` and a latency from now; `serve(shards)` is
+        called for each, `then(end)` when all are done."""
+        request = _Request(len(machines), sent, serve, then)
+        world, latency = self._world, self._cost.latency + later
         if self._jitter is not None:
             for part in machines:
                 late = latency + float(self._jitter.exponential(self._cost.jitter))
@@ -209,7 +212,7 @@ class Network:
         What a machine has begun to send no longer changes, and what it still receives has not
         changed anything; one moment stands for all machines that a request reaches together.
         """
-        cost, now, push = self._cost, self._world.now, request.push
+        cost, now, push = self._cost, self._world.now, request.sent is not None
         shards = [shard for part in machines for shard in part.shards]
         for part in machines:
             part.machine.requests += 1
@@ -223,8 +226,11 @@ class Network:
         lines = [part.machine.pushes if push else part.machine.pulls for part in machines]
         begin = max(now, *(line.free for line in lines))
         end = max(
-            line.take(now, seconds + self._seconds(part.bytes))
-            for line, part, seconds in zip(lines, machines, work, strict=True)
+            request.sent or 0.0,
+            *(
+                line.take(now, seconds + self._seconds(part.bytes))
+                for line, part, seconds in zip(lines, machines, work, strict=True)
+            ),
         )
 
         def serve() -> None:
