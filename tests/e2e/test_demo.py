@@ -15,9 +15,11 @@ import pytest
 from outergrad.corpus import read_kaldi_directory
 from outergrad.engine.simulated.forecast import forecast
 from outergrad.evaluation.wer import total_errors, utterance_errors
+from outergrad.progress import Silent
 from outergrad.recipes.calibration import calibrate
 from outergrad.recipes.plan import plan_job
 from outergrad.recipes.prepare import Prepared
+from outergrad.recipes.replay import replay
 from outergrad.recognizer.model import Model
 from outergrad.recognizer.transcription import Recognizer
 from outergrad.records import read_records
@@ -229,6 +231,14 @@ def test_curves_for_tensorboard_come_with_a_flag(run: Path, tmp_path: Path) -> N
         assert values == pytest.approx([record[name] for record in records])
     pushes = list(read_records(copy / "records" / "mmi.jsonl", "push"))
     assert events.Scalars("gradient/norm")[-1].step == pushes[-1]["updates"]
+
+
+def test_a_finished_training_is_repeated_to_the_same_bits(run: Path) -> None:
+    again = replay(run, Silent())
+    assert again.difference == 0.0
+    before = list(read_records(run / "records" / "mmi.jsonl", "evaluation"))
+    assert again.updates == before[-1]["updates"]
+    assert again.criterion in {evaluation["criterion"] for evaluation in before}
 
 
 def test_the_lstm_example_trains_on_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

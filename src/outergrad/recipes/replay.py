@@ -7,6 +7,7 @@ import numpy as np
 
 from outergrad.config import build, read_toml
 from outergrad.criteria.config import Kind
+from outergrad.engine.simulated.config import NetworkCost
 from outergrad.engine.simulated.replay import ReplayEngine
 from outergrad.engine.training import train
 from outergrad.errors import InputError
@@ -35,7 +36,8 @@ def replay(run: Path, progress: Progress) -> Replayed:
     """Train again as `run` did, on engine `simulated`; writes records to ``replay`` in it.
 
     Raises:
-        InputError: no run there whose training has ended, or one that was resumed.
+        InputError: no run there whose training has ended, or one that was resumed, or one in
+            virtual time with a network, whose replicas go on while their pushes are under way.
         RunError: the run was not made with the program and the data that are there now.
     """
     run = run.resolve()
@@ -44,6 +46,11 @@ def replay(run: Path, progress: Progress) -> Replayed:
         if not path.exists():
             raise InputError(f"{run}: cannot be replayed: {what} ({path.name} is missing)")
     config = build(RunConfig, read_toml(run / "config.toml"), "config.toml")
+    if config.engine == "simulated" and config.simulated.network != NetworkCost():
+        raise InputError(
+            f"{run}: a training in virtual time with a network cannot be replayed, but repeated: "
+            "the same settings and seed give the same bits"
+        )
     program = sequence_program(run, config, Kind.MMI)
     training, scale = config.sequence.training, config.sequence.rate_scale.of(Kind.MMI)
     schedule = replace(training.schedule, rate=training.schedule.rate * scale)
