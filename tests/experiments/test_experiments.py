@@ -161,6 +161,40 @@ def test_speed_up_is_the_ratio_of_times_to_a_common_criterion():
     assert asgd.speed_up(one, trained([3], [-0.5])) == pytest.approx(18.0 / 3.0)
 
 
+def test_a_rate_at_which_a_training_runs_away_later_is_not_the_largest_stable_one(
+    toy_bench, monkeypatch
+):
+    run = toy_bench.run
+    ran = []
+
+    def some_run_away(cells):
+        found = run(cells)
+        ran.extend(cells)
+        for number, of in enumerate(found):
+            rate = of.cell.settings["sequence.training.schedule.rate"]
+            if of.cell.label == asgd.label_of(10) and rate > 0.01:
+                high, low = of.evaluations[0], {**of.evaluations[1], "criterion": -1e3}
+                found[number] = replace(of, evaluations=[high, low, *of.evaluations[2:]])
+        return found
+
+    monkeypatch.setattr(toy_bench, "run", some_run_away)
+    finding = asgd.run(toy_bench)
+    # Usual 0.02; the grid is 0.005, 0.01, 0.02, 0.04.
+    trained = [c for c in ran if c.label == asgd.label_of(10)]
+    assert [c.settings["sequence.training.schedule.rate"] for c in trained[::2]] == [
+        0.04,
+        0.02,
+        0.01,
+    ]
+    assert ("10", "0.001", "0.01") in finding.paper.rows
+    assert ("1", "0.002", "0.04 or more") in finding.paper.rows
+    stays = next(s for s in finding.statements if s.claim == "10 replicas stay stable")
+    assert stays.verdict == "holds"
+    # Those that were given up are there, too.
+    of_ten = [r for r in finding.results if r.cell.label == asgd.label_of(10)]
+    assert [asgd.ran_away(result) for result in of_ten] == [True] * 4 + [False] * 2
+
+
 def test_a_training_that_went_back_to_its_best_parameters_ran_away():
     good = trained([0, 1], [-1.0, -0.9])
     assert not asgd.ran_away(good)
