@@ -153,6 +153,8 @@ def test_speed_up_is_the_ratio_of_times_to_a_common_criterion():
     assert asgd.time_to(one, -1.1) == pytest.approx(18.0)
     slow = trained([0, 50], [-2.0, -1.2])
     assert asgd.speed_up(one, slow) == 0.0
+    # Half of it, −1.5: after 10 s, and after 50 · 0.5 / 0.8.
+    assert asgd.speed_up(one, slow, 0.5) == pytest.approx(10.0 / 31.25)
     assert asgd.speed_up(one, replace(many, failed="diverged")) == 0.0
     # Nothing gained, nothing to reach.
     assert math.isnan(asgd.speed_up(trained([0, 10], [-2.0, -2.5]), many))

@@ -23,8 +23,8 @@ REPLICAS = (1, 10, 50)
 LOCAL = (1, 2)
 RATES = (0.25, 0.5, 1.0, 2.0)
 """Learning rates that are tried, relative to the usual one."""
-SHARE = 0.9
-"""Of the single replica's gain: what others have to reach, too."""
+SHARE, HALF = 0.9, 0.5
+"""Of the single replica's gain: what others have to reach, too; and what is looked at besides."""
 MORE = 3
 """Several replicas may take so many times the single one's epochs: an epoch of theirs is short, and
 their largest stable rate smaller."""
@@ -162,8 +162,8 @@ def time_to(result: CellResult, target: float) -> float:
     return math.inf
 
 
-def speed_up(one: CellResult, many: CellResult) -> float:
-    """How many times sooner `many` has reached `SHARE` of what `one` gains; 0 when it never has.
+def speed_up(one: CellResult, many: CellResult, share: float = SHARE) -> float:
+    """How many times sooner `many` has reached `share` of what `one` gains; 0 when it never has.
 
     nan when `one` gains nothing. What counts is the criterion of the training speech from the first
     pass to the best.
@@ -174,7 +174,7 @@ def speed_up(one: CellResult, many: CellResult) -> float:
         return math.nan
     if not many.usable:
         return 0.0
-    target = values[0] + SHARE * gain
+    target = values[0] + share * gain
     needed = time_to(many, target)
     return time_to(one, target) / needed if needed > 0 else math.nan
 
@@ -242,13 +242,13 @@ def run(bench: Bench) -> Finding:
     known = {count: largest_stable(searched[count], _rates(bench)) for count in counts}
     rates, results, fallen = _trained(bench, {count: rate for count, (rate, _) in known.items()})
     shown = {c: known[c][1] if rates[c] == known[c][0] else f"{rates[c]:g}" for c in counts}
-    ups = {
-        count: [
-            speed_up(one, many)
-            for one, many in pairs(results, label_of(1), label_of(count), usable=False)
-        ]
-        for count in counts[1:]
-    }
+
+    def against_one(count: int, share: float) -> list[float]:
+        both = pairs(results, label_of(1), label_of(count), usable=False)
+        return [speed_up(one, many, share) for one, many in both]
+
+    ups = {count: against_one(count, SHARE) for count in counts[1:]}
+    half = {count: against_one(count, HALF) for count in counts[1:]}
     statements = [_sooner(count, values) for count, values in ups.items()]
     statements += [_stays_stable(count, results) for count in counts[1:]]
     simulated = [r for r in results if r.cell.label in {label_of(c) for c in counts}]
@@ -264,12 +264,15 @@ def run(bench: Bench) -> Finding:
     rows = []
     for count in counts:
         of = of_label(results, label_of(count))
-        up = 2.0 ** _octaves(ups[count]).value if count in ups else 1.0
+        up, soon = (
+            2.0 ** _octaves(found[count]).value if count in found else 1.0 for found in (ups, half)
+        )
         ages = [r.summary["staleness"] for r in of]
         rows.append(
             (
                 label_of(count),
                 f"{rates[count]:g}",
+                _reached(soon, half.get(count, ())),
                 *(_reached(x, ups.get(count, ())) for x in (up, up / count)),
                 _number([r.epoch_seconds for r in of]),
                 *(_median_age(ages, side) for side in ("outer", "inner")),
@@ -290,7 +293,8 @@ def run(bench: Bench) -> Finding:
                 (
                     "Run",
                     "Rate",
-                    "Speed-up",
+                    f"Speed-up to {100 * HALF:.0f} % of the gain",
+                    f"To {100 * SHARE:.0f} %",
                     "Efficiency",
                     "Virtual seconds an epoch",
                     "Outer age, updates",
@@ -302,6 +306,7 @@ def run(bench: Bench) -> Finding:
         numbers={
             "rates": {str(c): r for c, r in rates.items()},
             "speed_up": {str(c): [u for u in v if math.isfinite(u)] for c, v in ups.items()},
+            "speed_up_half": {str(c): [u for u in v if math.isfinite(u)] for c, v in half.items()},
         },
         notes=(
             *failures(results),
