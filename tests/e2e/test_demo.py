@@ -130,6 +130,15 @@ def test_the_run_ends_with_a_recognizer_that_can_be_moved(run: Path, tmp_path: P
     assert sum(map(len, hypotheses.values())) > 20
 
 
+def test_a_finished_training_is_repeated_to_the_same_bits(run: Path) -> None:
+    # Before it is interrupted and resumed below: that cannot be replayed.
+    again = replay(run, Silent())
+    assert again.difference == 0.0
+    before = list(read_records(run / "records" / "mmi.jsonl", "evaluation"))
+    assert again.updates == before[-1]["updates"]
+    assert again.criterion in {evaluation["criterion"] for evaluation in before}
+
+
 def test_a_second_run_does_nothing_again(run: Path, results: dict[str, Any]) -> None:
     done = finish(run)
     assert "▸" not in done.stderr
@@ -231,14 +240,6 @@ def test_curves_for_tensorboard_come_with_a_flag(run: Path, tmp_path: Path) -> N
         assert values == pytest.approx([record[name] for record in records])
     pushes = list(read_records(copy / "records" / "mmi.jsonl", "push"))
     assert events.Scalars("gradient/norm")[-1].step == pushes[-1]["updates"]
-
-
-def test_a_finished_training_is_repeated_to_the_same_bits(run: Path) -> None:
-    again = replay(run, Silent())
-    assert again.difference == 0.0
-    before = list(read_records(run / "records" / "mmi.jsonl", "evaluation"))
-    assert again.updates == before[-1]["updates"]
-    assert again.criterion in {evaluation["criterion"] for evaluation in before}
 
 
 def test_the_lstm_example_trains_on_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

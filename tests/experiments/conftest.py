@@ -20,7 +20,7 @@ from outergrad.records import RecordWriter, read_records
 from outergrad.workers.config import AsyncConfig, ScheduleConfig
 
 ENGINES = Path(__file__).parent.parent / "engines"
-sys.path.insert(0, str(ENGINES))
+sys.path[:0] = [str(ENGINES), str(Path(__file__).parent)]
 SPOKEN = tuple(f"spoken-{k}" for k in range(60))
 """Enough for fifty replicas."""
 UTTERANCES = tuple(f"test-{k}" for k in range(40))

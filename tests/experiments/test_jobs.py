@@ -3,41 +3,18 @@
 import multiprocessing
 import os
 import select
-import signal
 import subprocess
 import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 
+import errands
 import pytest
 
 from outergrad.errors import InputError, RunError
 from outergrad.experiments.jobs import side_by_side, usual_jobs
 
 PATIENCE = 60.0
-
-
-def square(number):
-    return number**2, os.getpid()
-
-
-def die(number):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def fail_beside_a_long_one(folder):
-    """The first says who it is and works until it is told; the second fails when it has heard."""
-    if folder.name == "long":
-        with open(folder / "pid", "w", encoding="utf-8") as pipe:
-            pipe.write(str(os.getpid()))
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            (folder / "saved").touch()
-            raise
-    (folder.parent / "copy").write_text((folder.parent / "long" / "pid").read_text())
-    raise InputError("no such speech")
 
 
 def ended(pid: int) -> bool:
@@ -72,7 +49,7 @@ def pair(tmp_path: Path) -> list[Path]:
 
 
 def test_results_come_with_the_numbers_of_their_items_from_other_processes():
-    found = dict(side_by_side(square, [3, 1, 2], 2))
+    found = dict(side_by_side(errands.square, [3, 1, 2], 2))
     assert {number: value for number, (value, _) in found.items()} == {0: 9, 1: 1, 2: 4}
     assert os.getpid() not in {pid for _, pid in found.values()}
     assert 1 <= usual_jobs() <= 8
@@ -80,18 +57,18 @@ def test_results_come_with_the_numbers_of_their_items_from_other_processes():
 
 def test_a_process_that_is_killed_is_an_error_that_says_what_to_do():
     with pytest.raises(RunError, match="fewer --jobs"):
-        list(side_by_side(die, [1, 2], 2))
+        list(side_by_side(errands.die, [1, 2], 2))
 
 
 def test_one_that_fails_ends_the_others(pair):
     with pytest.raises(InputError, match="no such speech"):
-        list(side_by_side(fail_beside_a_long_one, pair, 2))
+        list(side_by_side(errands.fail_beside_a_long_one, pair, 2))
     assert ended(int((pair[0].parent / "copy").read_text()))
     assert (pair[0] / "saved").exists()
 
 
 def test_whoever_has_heard_enough_ends_them(pair):
-    with closing(side_by_side(square, [1, 2, 3, 4], 1)) as results:
+    with closing(side_by_side(errands.square, [1, 2, 3, 4], 1)) as results:
         assert next(results)[0] == 0
     assert not multiprocessing.active_children()
 
@@ -100,9 +77,10 @@ def test_nobody_outlives_a_parent_that_is_killed(pair):
     here = Path(__file__)
     program = (
         "import sys; from pathlib import Path; "
-        f"sys.path.insert(0, {str(here.parent)!r}); import {here.stem} as jobs\n"
+        "from outergrad.experiments.jobs import side_by_side; "
+        f"sys.path.insert(0, {str(here.parent)!r}); import errands\n"
         "if __name__ == '__main__':\n"
-        "    list(jobs.side_by_side(jobs.fail_beside_a_long_one, [Path(sys.argv[1])], 2))\n"
+        "    list(side_by_side(errands.fail_beside_a_long_one, [Path(sys.argv[1])], 2))\n"
     )
     script = pair[0].parent / "parent.py"
     script.write_text(program)
