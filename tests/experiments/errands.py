@@ -18,9 +18,9 @@ def die(number):
 def fail_beside_a_long_one(folder):
     """The first says who it is and works until it is told; the second fails when it has heard."""
     if folder.name == "long":
-        with open(folder / "pid", "w", encoding="utf-8") as pipe:
-            pipe.write(str(os.getpid()))
         try:
+            with open(folder / "pid", "w", encoding="utf-8") as pipe:
+                pipe.write(str(os.getpid()))
             threading.Event().wait()
         except KeyboardInterrupt:
             (folder / "saved").touch()

@@ -70,6 +70,9 @@ def side_by_side(
             finally:
                 for child in children:
                     child.terminate()
+                # A pool that was shut down without waiting does not wait later, either.
+                for child in children:
+                    child.join(GRACE_SECONDS)
             raise
 
 
