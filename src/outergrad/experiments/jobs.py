@@ -83,8 +83,10 @@ def _begin(stopping: Event) -> None:
     """In a new process: one thread, and no life without the parent."""
     global _stopping
     _stopping = stopping
-    # Ctrl-C reaches a terminal's whole group at once; here only the parent, which passes it on.
+    # Ctrl-C reaches a terminal's whole group at once; here only the parent, which passes it on,
+    # also where a shell that starts things in the background has it ignored.
     os.setpgrp()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
