@@ -34,7 +34,9 @@ def experiment(
     lm: Arpa = None,
     lm_text: LmText = None,
     init: Init = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Smaller, within 15 minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Smaller: minutes for each experiment.")
+    ] = False,
     seeds: Annotated[
         str | None, typer.Option(help="Seeds, such as 1,2,3. [default: 1,2,3; 1 with --quick]")
     ] = None,

@@ -11,6 +11,7 @@ from outergrad.experiments.finding import (
     Experiment,
     Finding,
     failures,
+    formatted,
     of_label,
     pairs,
     refuted,
@@ -65,12 +66,13 @@ def search(bench: Bench, replicas: int) -> list[Cell]:
     ]
 
 
-def stable(result: CellResult) -> bool:
-    """Whether it came to an end and the criterion never fell far below its start."""
+def stable(result: CellResult, fall: float = FALL) -> bool:
+    """Whether it came to an end and the held-out criterion was never lost, nor fell below its start
+    by more than `fall` times its size."""
     _, values = result.curve("criterion")
     if not result.usable or len(values) < len(result.evaluations) or not values:
         return False
-    return min(values) >= values[0] - FALL * abs(values[0])
+    return min(values) >= values[0] - fall * abs(values[0])
 
 
 def ran_away(result: CellResult) -> bool:
@@ -78,10 +80,7 @@ def ran_away(result: CellResult) -> bool:
 
     Such a training goes back to its best parameters and a lower rate, once, and may end well.
     """
-    _, values = result.curve("criterion")
-    if not result.usable or len(values) < len(result.evaluations):
-        return True
-    return any(value < values[0] - abs(values[0]) for value in values)
+    return not stable(result, fall=1.0)
 
 
 def _constant(result: CellResult) -> bool:
@@ -196,7 +195,7 @@ def _octaves(ups: Sequence[float]) -> Interval:
 
 def _stays_stable(count: int, results: Sequence[CellResult]) -> Statement:
     claim = f"{count} replicas stay stable"
-    of = [result for result in results if result.cell.label == label_of(count)]
+    of = of_label(results, label_of(count), usable=False)
     unstable = sum(ran_away(result) for result in of)
     if unstable:
         return refuted(claim, f"{unstable} of {len(of)} trainings failed or ran away")
@@ -223,7 +222,7 @@ def _trained(
         results = bench.run(main_cells(bench, now))
         lower = dict[int, float]()
         for count, rate in now.items():
-            of = [result for result in results if result.cell.label == label_of(count)]
+            of = of_label(results, label_of(count), usable=False)
             smaller = [other for other in _rates(bench) if other < rate]
             if smaller and any(map(ran_away, of)):
                 lower[count] = smaller[-1]
@@ -274,7 +273,7 @@ def run(bench: Bench) -> Finding:
                 f"{rates[count]:g}",
                 _reached(soon, half.get(count, ())),
                 *(_reached(x, ups.get(count, ())) for x in (up, up / count)),
-                _number([r.epoch_seconds for r in of]),
+                formatted(over_seeds([r.epoch_seconds for r in of]).value),
                 *(_median_age(ages, side) for side in ("outer", "inner")),
             )
         )
@@ -334,16 +333,11 @@ def _reached(value: float, ups: Sequence[float]) -> str:
     return "not reached" if 0.0 in ups else "–"
 
 
-def _number(values: Sequence[float]) -> str:
-    mean = over_seeds(list(values)).value
-    return f"{mean:.3g}" if math.isfinite(mean) else "–"
-
-
 def _median_age(ages: Sequence[Mapping[str, Any]], side: str) -> str:
     medians = [age[side]["updates"]["median"] for age in ages]
     if any(median is None for median in medians):
         return "–"
-    return f"{over_seeds(medians).value:.3g}"
+    return formatted(over_seeds(medians).value)
 
 
 def _chart(

@@ -7,7 +7,15 @@ from typing import Any
 from outergrad.experiments.cell import Bench, Cell, CellResult
 from outergrad.experiments.choices import asynchronous
 from outergrad.experiments.drawing import points
-from outergrad.experiments.finding import Experiment, Finding, failures, of_label, pairs, statement
+from outergrad.experiments.finding import (
+    Experiment,
+    Finding,
+    failures,
+    formatted,
+    of_label,
+    pairs,
+    statement,
+)
 from outergrad.experiments.verdicts import Interval, over_seeds
 from outergrad.report.experiment import Chart, Panel, Rows
 
@@ -75,11 +83,6 @@ def _more(
     return over_seeds([1000 * (gain(ours) - gain(theirs)) for ours, theirs in both])
 
 
-def _mean(values: Sequence[float], digits: int) -> str:
-    mean = over_seeds(list(values)).value
-    return f"{mean:.{digits}f}" if math.isfinite(mean) else "–"
-
-
 def run(bench: Bench) -> Finding:
     """Train with every pair and compare what is gained."""
     results = bench.run(plan(bench))
@@ -113,9 +116,9 @@ def run(bench: Bench) -> Finding:
             rows.append(
                 (
                     f"{label}, {interval}",
-                    _mean([1000 * r.gain for r in of], 2),
-                    _mean([1000 * last_gain(r) for r in of], 2),
-                    _mean([held_out_wer(r) for r in of], 2),
+                    formatted(over_seeds([1000 * r.gain for r in of]).value, ".2f"),
+                    formatted(over_seeds([1000 * last_gain(r) for r in of]).value, ".2f"),
+                    formatted(over_seeds([held_out_wer(r) for r in of]).value, ".2f"),
                 )
             )
     quantities: tuple[tuple[str, Callable[[CellResult], float]], ...] = (

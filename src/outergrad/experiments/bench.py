@@ -136,9 +136,9 @@ class RunBench:
                 results.append(replace(found[name], cell=cell))
                 continue
             self._say(f"cell {number} of {len(cells)}", cell, estimate.left(number - 1))
-            begin = time.monotonic()
-            results.append(self._one(cell))
-            estimate.took(time.monotonic() - begin)
+            result, seconds = self._timed(cell)
+            results.append(result)
+            estimate.took(seconds)
         return results
 
     def _can_wait(self, cell: Cell) -> bool:
@@ -219,12 +219,13 @@ class RunBench:
         except DivergedError as error:
             # That is a result, too. A full disk or bad input ends the experiment.
             return CellResult(cell, name, failed=str(error))
+        records = _records(folder, system, "epoch", "evaluation", "outer")
         return CellResult(
             cell,
             name,
-            epochs=_records(folder, "ce", "epoch") if cell.stage == "ce" else (),
-            evaluations=_records(folder, system, "evaluation"),
-            passes=passes(_records(folder, system, "outer")) if cell.stage != "ce" else (),
+            epochs=records["epoch"],
+            evaluations=records["evaluation"],
+            passes=passes(records["outer"]),
             summary={
                 **_stamp(folder, system)["summary"],
                 "seconds": _stamp(folder, system)["seconds"],
@@ -248,9 +249,14 @@ def _stamp(run: Path, stage: str) -> dict[str, Any]:
     return stamp
 
 
-def _records(run: Path, stage: str, kind: str) -> tuple[dict[str, Any], ...]:
+def _records(run: Path, stage: str, *kinds: str) -> dict[str, list[dict[str, Any]]]:
+    """The records of a stage by kind; of kinds that it does not write there are none."""
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     path = run / "records" / f"{stage}.jsonl"
-    return tuple(read_records(path, kind)) if path.exists() else ()
+    for record in read_records(path) if path.exists() else ():
+        if record["kind"] in found:
+            found[record["kind"]].append(record)
+    return found
 
 
 def _test_errors(recipe: DnnRecipe) -> dict[tuple[str, str], Errors]:

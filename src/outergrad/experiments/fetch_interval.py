@@ -7,7 +7,7 @@ from typing import Any
 from outergrad.experiments.cell import Bench, Cell, CellResult
 from outergrad.experiments.choices import asynchronous
 from outergrad.experiments.drawing import longest_time, mean_curves
-from outergrad.experiments.finding import Experiment, Finding, failures, statement
+from outergrad.experiments.finding import Experiment, Finding, failures, formatted, statement
 from outergrad.experiments.verdicts import Interval, over_seeds
 from outergrad.report.experiment import Chart, Panel, Rows, Series
 
@@ -159,7 +159,7 @@ def run(bench: Bench) -> Finding:
             f"Largest interval that keeps {100 * SHARE:.0f} % of the gain",
             ("Trained", "Paper", "Here, epochs", "Here, virtual seconds"),
             [
-                (label, said, _number(mean), _number(mean * epoch))
+                (label, said, formatted(mean), formatted(mean * epoch))
                 for (label, values), said in zip(
                     largest.items(), ("15 min", "half of it", "twice as long"), strict=True
                 )
@@ -179,10 +179,6 @@ def run(bench: Bench) -> Finding:
             "nothing is known, and a ratio with it cannot be told.",
         ),
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}" if math.isfinite(value) else "–"
 
 
 def _kept(label: str, gain: Any, factors: Sequence[float], seeds: Sequence[int]) -> Series:

@@ -1,5 +1,6 @@
 """What an experiment is and what it finds."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,6 +84,11 @@ def pairs(
     """Results of two labels with equal seeds; the second may have failed unless `usable`."""
     others = {result.cell.seed: result for result in of_label(results, second, usable)}
     return [(r, others[r.cell.seed]) for r in of_label(results, first) if r.cell.seed in others]
+
+
+def formatted(value: float, form: str = ".3g") -> str:
+    """A number for a table; "–" where it is not known."""
+    return f"{value:{form}}" if math.isfinite(value) else "–"
 
 
 def failures(results: Sequence[CellResult]) -> tuple[str, ...]:
