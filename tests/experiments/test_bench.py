@@ -7,12 +7,14 @@ from typing import ClassVar
 
 import pytest
 
-from outergrad.experiments.bench import RunBench
-from outergrad.experiments.cell import Cell
+from outergrad.errors import DivergedError
+from outergrad.experiments.bench import DnnRecipe, RunBench
+from outergrad.experiments.cell import Cell, CellResult
 from outergrad.experiments.choices import asynchronous
 from outergrad.progress import Silent
 from outergrad.recipes.calibration import Calibration
 from outergrad.recipes.settings import Inputs, read_config
+from outergrad.records import RecordWriter
 
 SMALL = Path(__file__).parent.parent / "small.toml"
 
@@ -85,3 +87,32 @@ def test_cells_side_by_side_are_the_same_cells(inputs: Inputs, tmp_path: Path) -
     assert said[0] == "◆ 3 cells, 2 at a time"
     assert [note.split(",")[0] for note in said[1:]] == [f"◆ {k} of 3 done" for k in (1, 2, 3)]
     assert "3 replicas, seed 1" in "".join(said)
+
+
+def test_a_training_that_ran_away_stays_a_result(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, tried = Cell("too fast", 1, {"engine": "serial"}, test=True), []
+
+    def diverges(recipe: DnnRecipe, stage: str) -> None:
+        tried.append(stage)
+        with RecordWriter(recipe.directory.records / "mmi.jsonl", "mmi") as writer:
+            for time, value in enumerate((-0.1, -9.0)):
+                writer.write("evaluation", float(time), criterion=value)
+        raise DivergedError("training diverged again")
+
+    monkeypatch.setattr(DnnRecipe, "through", diverges)
+    monkeypatch.setattr(RunBench, "_shared", lambda *_: (tmp_path / "base", []))
+
+    def again() -> CellResult:
+        config = read_config(SMALL, [])
+        (found,) = RunBench(tmp_path, inputs, config, (1,), False, Silent(), jobs=2).run([cell])
+        return found
+
+    first = again()
+    assert first.failed == "training diverged again"
+    assert first.gain == 0.0
+    assert first.curve("criterion") == ([0.0, 1.0], [-0.1, -9.0])
+    # From its last snapshot it might have ended well.
+    assert again() == first
+    assert tried == ["mmi"]

@@ -135,6 +135,57 @@ def test_old_outer_gradients_are_compared_at_equal_settings(toy_bench):
     assert all("+0.00 thousandths" in s.evidence for s in finding.statements)
 
 
+def test_a_rate_beyond_the_grid_is_tried_where_all_in_it_are_stable(toy_bench, monkeypatch):
+    run = toy_bench.run
+    tried = []
+
+    def fifty_bear_little(cells):
+        found = run(cells)
+        for number, of in enumerate(found):
+            rate = of.cell.settings["sequence.training.schedule.rate"]
+            many = of.cell.label.startswith("50 replicas, simulated, rate")
+            tried.extend([(of.cell.label.split()[0], rate)] * (", rate" in of.cell.label))
+            if many and rate > 0.01:
+                found[number] = replace(of, failed="diverged")
+        return found
+
+    monkeypatch.setattr(toy_bench, "run", fifty_bear_little)
+    finding = asgd.run(toy_bench)
+    grid = [0.005, 0.01, 0.02, 0.04]
+    rates = {n: [rate for who, rate in tried if who == n] for n in ("1", "10", "50")}
+    # Ten are not stable at 0.08 by themselves.
+    assert rates == {"1": [*grid, 0.08, 0.16], "10": [*grid, 0.08], "50": grid}
+    shown = {row[0]: row[2] for row in finding.paper.rows}
+    assert shown == {"1": "0.16 or more", "10": "0.04", "50": "0.01"}
+
+
+def test_nobody_who_ran_away_for_good_is_left_out(toy_bench, monkeypatch):
+    run, label = toy_bench.run, "tangential contact, never"
+
+    def one_fails(cells):
+        found = run(cells)
+        for number, of in enumerate(found):
+            if of.cell.label == label:
+                high, low = of.evaluations[0], {**of.evaluations[-1], "criterion": -1e3}
+                found[number] = replace(of, failed="diverged twice", evaluations=[high, low])
+        return found
+
+    monkeypatch.setattr(toy_bench, "run", one_fails)
+    found = {s.claim: s for s in EXPERIMENTS["auxiliary"].run(toy_bench).statements}
+    (bounded,) = [
+        s
+        for c, s in found.items()
+        if c.startswith("at the end") and "never" in c and "bounded" in c
+    ]
+    # Two seeds; a thousand is lost where the other has lost next to nothing.
+    assert bounded.verdict == "holds"
+    label = "bounded contact, never"
+    found = {s.claim: s for s in EXPERIMENTS["auxiliary"].run(toy_bench).statements}
+    against = [s for c, s in found.items() if "never" in c and "bounded" in c]
+    assert {s.evidence for s in against} == {"2 of 2 trainings with it ran away for good"}
+    assert {s.verdict for s in against} == {"does not hold"}
+
+
 def test_an_evaluation_that_ran_away_has_no_part_in_the_best(toy_bench):
     evaluations = (
         {"wer": 9.0, "criterion": -0.03},
@@ -181,7 +232,7 @@ def test_a_rate_at_which_a_training_runs_away_later_is_not_the_largest_stable_on
 
     monkeypatch.setattr(toy_bench, "run", some_run_away)
     finding = asgd.run(toy_bench)
-    # Usual 0.02; the grid is 0.005, 0.01, 0.02, 0.04.
+    # Usual 0.02; the grid is 0.005, 0.01, 0.02, 0.04, and 0.08 and 0.16 beyond.
     trained = [c for c in ran if c.label == asgd.label_of(10)]
     assert [c.settings["sequence.training.schedule.rate"] for c in trained[::2]] == [
         0.04,
@@ -189,7 +240,7 @@ def test_a_rate_at_which_a_training_runs_away_later_is_not_the_largest_stable_on
         0.01,
     ]
     assert ("10", "0.001", "0.01") in finding.paper.rows
-    assert ("1", "0.002", "0.04 or more") in finding.paper.rows
+    assert ("1", "0.002", "0.16 or more") in finding.paper.rows
     stays = next(s for s in finding.statements if s.claim == "10 replicas stay stable")
     assert stays.verdict == "holds"
     # Those that were given up are there, too.
@@ -242,6 +293,7 @@ def test_the_largest_stable_rate_is_the_last_before_the_first_unstable_one():
     assert asgd.largest_stable([good, bad, good], rates) == (1.0, "1")
     assert asgd.largest_stable([good, good, good], rates) == (4.0, "4 or more")
     assert asgd.largest_stable([bad, good, good], rates) == (1.0, "below 1")
+    assert asgd.largest_stable([good, bad], rates) == (1.0, "1")
     for unstable in (bad, gone, replace(good, failed="diverged")):
         assert not asgd.stable(unstable)
         assert asgd.largest_stable([good, unstable, good], rates)[0] == 1.0

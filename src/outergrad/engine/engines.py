@@ -64,7 +64,7 @@ def make_engine(name: EngineName, *settings: Any) -> Engine:
         if extra is None:
             raise
         raise InputError(
-            f"engine {name} needs {missing}: install it with pip install 'outergrad[{extra}]'"
+            f"engine {name} needs {missing}: install it with pip install '.[{extra}]' in the clone"
         ) from error
     engine: Engine = getattr(found, kind)(*settings)
     return engine

@@ -22,8 +22,9 @@ from outergrad.report.experiment import Chart, Panel, Rows, Statement
 
 REPLICAS = (1, 10, 50)
 LOCAL = (1, 2)
-RATES = (0.25, 0.5, 1.0, 2.0)
-"""Learning rates that are tried, relative to the usual one."""
+RATES, FURTHER = (0.25, 0.5, 1.0, 2.0), (4.0, 8.0)
+"""Learning rates that are tried, relative to the usual one; the latter one after the other where
+all before are stable."""
 SHARE, HALF = 0.9, 0.5
 """Of the single replica's gain: what others have to reach, too; and what is looked at besides."""
 MORE = 3
@@ -40,7 +41,7 @@ def replicas_of(bench: Bench) -> tuple[int, ...]:
 
 def _rates(bench: Bench) -> list[float]:
     usual = bench.config.sequence.training.schedule.rate
-    return [usual * factor for factor in RATES]
+    return [usual * factor for factor in (*RATES, *FURTHER)]
 
 
 def label_of(replicas: int, engine: str = "simulated") -> str:
@@ -49,7 +50,7 @@ def label_of(replicas: int, engine: str = "simulated") -> str:
 
 
 def search(bench: Bench, replicas: int) -> list[Cell]:
-    """An epoch at each rate with the first seed."""
+    """An epoch at each rate with the first seed, in order of the rates."""
     return [
         Cell(
             f"{label_of(replicas)}, rate {rate:g}",
@@ -83,19 +84,24 @@ def ran_away(result: CellResult) -> bool:
     return not stable(result, fall=1.0)
 
 
-def _constant(result: CellResult) -> bool:
-    """Whether the rate was never lowered."""
-    return len({evaluation["rate"] for evaluation in result.evaluations}) == 1
+def _bears(result: CellResult) -> bool:
+    """Whether it was stable, and at the rate that it began with."""
+    rates = {evaluation["rate"] for evaluation in result.evaluations}
+    return stable(result) and len(rates) == 1
 
 
 def largest_stable(results: Sequence[CellResult], rates: Sequence[float]) -> tuple[float, str]:
     """The largest rate up to which all are stable, and in words.
 
+    Args:
+        results: of the smallest rates, in order of these.
+        rates: all that might be tried.
+
     Where the grid ends before that is known, the words say so: the smallest rate is taken when
     not even that is stable, and beyond the largest nothing is known.
     """
     number = 0
-    while number < len(rates) and stable(results[number]) and _constant(results[number]):
+    while number < len(results) and _bears(results[number]):
         number += 1
     if number == 0:
         return rates[0], f"below {rates[0]:g}"
@@ -142,7 +148,7 @@ def _longer(bench: Bench, count: int) -> dict[str, Any]:
 def plan(bench: Bench) -> list[Cell]:
     """Search and trainings, the latter with the smallest rate in place of what will be found."""
     counts = replicas_of(bench)
-    searched = [cell for count in counts for cell in search(bench, count)]
+    searched = [cell for count in counts for cell in search(bench, count)[: len(RATES)]]
     return [*searched, *main_cells(bench, dict.fromkeys(counts, _rates(bench)[0]))]
 
 
@@ -209,6 +215,20 @@ def _stays_stable(count: int, results: Sequence[CellResult]) -> Statement:
     )
 
 
+def _searched(bench: Bench, counts: Sequence[int]) -> dict[int, list[CellResult]]:
+    """An epoch at each rate, up to the first beyond `RATES` that is not stable."""
+    cells = {count: search(bench, count) for count in counts}
+    size = len(RATES)
+    tried = bench.run([cell for of in cells.values() for cell in of[:size]])
+    found = {count: tried[k * size : (k + 1) * size] for k, count in enumerate(counts)}
+    for number in range(size, size + len(FURTHER)):
+        going = [c for c in counts if len(found[c]) == number and all(map(_bears, found[c]))]
+        more = bench.run([cells[count][number] for count in going])
+        for count, result in zip(going, more, strict=True):
+            found[count].append(result)
+    return found
+
+
 def _trained(
     bench: Bench, rates: Mapping[int, float]
 ) -> tuple[dict[int, float], list[CellResult], list[CellResult]]:
@@ -235,9 +255,7 @@ def _trained(
 def run(bench: Bench) -> Finding:
     """Find rates, train, compare."""
     counts = replicas_of(bench)
-    tried = bench.run([cell for count in counts for cell in search(bench, count)])
-    size = len(RATES)
-    searched = {n: tried[k * size : (k + 1) * size] for k, n in enumerate(counts)}
+    searched = _searched(bench, counts)
     known = {count: largest_stable(searched[count], _rates(bench)) for count in counts}
     rates, results, fallen = _trained(bench, {count: rate for count, (rate, _) in known.items()})
     shown = {c: known[c][1] if rates[c] == known[c][0] else f"{rates[c]:g}" for c in counts}
@@ -280,7 +298,7 @@ def run(bench: Bench) -> Finding:
     return Finding(
         statements,
         charts,
-        [*tried, *fallen, *results],
+        [*(tried for of in searched.values() for tried in of), *fallen, *results],
         Rows(
             "Rates",
             ("Replicas", "Paper: largest stable rate", "Here"),

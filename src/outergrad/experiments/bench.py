@@ -34,6 +34,9 @@ from outergrad.records import read_records
 CLUSTER = NetworkCost(latency=2e-4, bandwidth=1.25e9)
 """Between the machines of a simulated cluster: 10 Gb/s and 0.2 ms."""
 
+CELL = "cell.json"
+"""In a cell's folder: what it is called, and why it has no result if it ran away."""
+
 _Name = tuple[str, bool, bool]
 """Digest of a cell, and what is looked at in it."""
 
@@ -145,8 +148,9 @@ class RunBench:
         """Whether it is still to be done and may be done beside others."""
         if self.jobs == 1 or not cell.takes_one_core(self.config):
             return False
-        last = "ce" if cell.stage == "ce" else str(cell.config(self.config).criteria[0])
-        last = f"decode-{last}" if cell.test else last
+        if _ran_away(self.folder(cell)) is not None:
+            return False
+        last = f"decode-{self._stage(cell)}" if cell.test else self._stage(cell)
         return not (self.folder(cell) / last / "stage.json").exists()
 
     def _name_of(self, cell: Cell) -> "_Name":
@@ -201,13 +205,32 @@ class RunBench:
             stages.append("decode-ce")
         return self.base(cell.seed), stages
 
+    def _failed(self, cell: Cell, why: str) -> CellResult:
+        """A training that ran away for good: how it went up to then is known."""
+        stage = self._stage(cell)
+        records = _records(self.folder(cell), stage, "epoch", "evaluation")
+        return CellResult(
+            cell,
+            cell.digest(self.config),
+            failed=why,
+            epochs=records["epoch"],
+            evaluations=records["evaluation"],
+        )
+
+    def _stage(self, cell: Cell) -> str:
+        """What trains."""
+        return "ce" if cell.stage == "ce" else str(cell.config(self.config).criteria[0])
+
     def _one(self, cell: Cell) -> CellResult:
         name, folder = cell.digest(self.config), self.folder(cell)
+        if (why := _ran_away(folder)) is not None:
+            return self._failed(cell, why)
         _link(folder, *self._shared(cell))
         inputs = replace(self.inputs, init=None) if cell.stage == "ce" else self.inputs
         recipe = DnnRecipe(folder, inputs, cell.config(self.config), self.progress).remembered()
-        system = recipe.systems[-1]
-        write_json(folder / "cell.json", {"label": cell.label, "seed": cell.seed})
+        system = self._stage(cell)
+        what = {"label": cell.label, "seed": cell.seed}
+        write_json(folder / CELL, what)
         # In virtual time the same bits come out wherever and beside whatever a cell is trained;
         # sums of products of matrices depend on the number of threads.
         threads = 1 if recipe.config.engine == "simulated" else 0
@@ -217,8 +240,10 @@ class RunBench:
             if cell.test:
                 recipe.through("decode")
         except DivergedError as error:
-            # That is a result, too. A full disk or bad input ends the experiment.
-            return CellResult(cell, name, failed=str(error))
+            # That is a result, too, and kept: a training that goes on from its last snapshot may
+            # end well. A full disk or bad input ends the experiment.
+            write_json(folder / CELL, {**what, "failed": str(error)})
+            return self._failed(cell, str(error))
         records = _records(folder, system, "epoch", "evaluation", "outer")
         return CellResult(
             cell,
@@ -233,6 +258,15 @@ class RunBench:
             errors=_test_errors(recipe) if cell.test else {},
             frame_errors=_frame_errors(recipe) if cell.frames else {},
         )
+
+
+def _ran_away(folder: Path) -> str | None:
+    """Why the cell in a folder has no result, where that is known from before."""
+    path = folder / CELL
+    failed: str | None = None
+    if path.exists():
+        failed = json.loads(path.read_text(encoding="utf-8")).get("failed")
+    return failed
 
 
 def _link(folder: Path, base: Path, stages: Sequence[str]) -> None:

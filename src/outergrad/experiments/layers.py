@@ -3,7 +3,15 @@
 from outergrad.experiments.cell import Bench, Cell
 from outergrad.experiments.choices import SAME_WER, often
 from outergrad.experiments.drawing import longest_time, mean_curves, points
-from outergrad.experiments.finding import Experiment, Finding, failures, of_label, pairs, statement
+from outergrad.experiments.finding import (
+    Experiment,
+    Finding,
+    failures,
+    formatted,
+    of_label,
+    pairs,
+    statement,
+)
 from outergrad.experiments.verdicts import error_reduction, over_seeds
 from outergrad.report.experiment import Chart, Panel, Rows
 
@@ -80,7 +88,10 @@ def run(bench: Bench) -> Finding:
         Rows(
             "Test word error, %, by trained layers",
             ("Layers", "Paper", "Here"),
-            [(label, f"{PAPER_WER}", f"{over_seeds(w).value:.1f}") for label, w in wers.items()],
+            [
+                (label, f"{PAPER_WER}", formatted(over_seeds(w).value, ".1f"))
+                for label, w in wers.items()
+            ],
         ),
         numbers={
             "wer": wers,

@@ -1,6 +1,6 @@
 """Hundreds of replicas on thousands of hours, by simulation (PAPER section 6, large task)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from outergrad.engine.simulated.forecast import Forecast, Job, Who, forecast
@@ -69,6 +69,11 @@ def memory(replicas: int) -> list[tuple[str, str, str]]:
     ]
 
 
+def _busy(of: Sequence[Forecast], who: Who) -> float:
+    """Share of its time, %, mean over seeds."""
+    return over_seeds([100.0 * min(1.0, f.busy[who]) for f in of]).value
+
+
 def run(bench: Bench) -> Finding:
     """Forecast each size with each seed."""
     known = bench.calibration()
@@ -106,7 +111,7 @@ def run(bench: Bench) -> Finding:
             "busy share of their time, %",
             "replicas",
             [
-                Series(label, x, [100.0 * min(1.0, of[0].busy[role]) for of in found.values()])
+                Series(label, x, [_busy(of, role) for of in found.values()])
                 for role, label in WHO.items()
             ],
             logarithmic=True,
@@ -153,7 +158,7 @@ def run(bench: Bench) -> Finding:
                 [
                     (
                         str(n),
-                        f"{of[0].epoch_hours:,.1f}",
+                        f"{over_seeds([f.epoch_hours for f in of]).value:,.1f}",
                         f"{over_seeds(efficiency[n]).value:.2f}",
                         f"{age:.1f}",
                         of[0].bottleneck,

@@ -4,7 +4,15 @@ import math
 
 from outergrad.experiments.cell import Bench, Cell, CellResult
 from outergrad.experiments.drawing import points
-from outergrad.experiments.finding import Experiment, Finding, failures, of_label, pairs, statement
+from outergrad.experiments.finding import (
+    Experiment,
+    Finding,
+    failures,
+    formatted,
+    of_label,
+    pairs,
+    statement,
+)
 from outergrad.experiments.verdicts import Interval, error_reduction, over_seeds
 from outergrad.report.experiment import Chart, Panel, Rows, Series
 
@@ -113,7 +121,7 @@ def run(bench: Bench) -> Finding:
         Rows(
             "Test word error, %, by order of frames",
             ("Order of frames", "Paper", "Here"),
-            [(s, f"{PAPER_WER[s]:.1f}", f"{means[s]:.1f}") for s in SCHEMES],
+            [(s, f"{PAPER_WER[s]:.1f}", formatted(means[s], ".1f")) for s in SCHEMES],
         ),
         numbers={"wer": wers, "log2_epochs_ratio": times},
         notes=failures(results),

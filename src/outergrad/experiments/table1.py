@@ -1,9 +1,11 @@
 """CE against MMI on the test set (PAPER section 6.7, Table 1)."""
 
+import math
+
 from outergrad.experiments.cell import Bench, Cell
 from outergrad.experiments.choices import LMS
 from outergrad.experiments.drawing import points
-from outergrad.experiments.finding import Experiment, Finding, failures, statement
+from outergrad.experiments.finding import Experiment, Finding, failures, formatted, statement
 from outergrad.experiments.verdicts import error_reduction, over_seeds
 from outergrad.report.experiment import Chart, Panel, Rows
 
@@ -72,9 +74,11 @@ def run(bench: Bench) -> Finding:
                 ),
                 (
                     "here",
-                    f"{before:.1f}",
-                    f"{after:.1f}",
-                    f"{-relative:+.0f} % [{-ends[1]:+.0f}, {-ends[0]:+.0f}]",
+                    formatted(before, ".1f"),
+                    formatted(after, ".1f"),
+                    f"{-relative:+.0f} % [{-ends[1]:+.0f}, {-ends[0]:+.0f}]"
+                    if math.isfinite(relative)
+                    else formatted(relative),
                 ),
             ],
         ),

@@ -34,7 +34,7 @@ def write_onnx(model: Model, path: Path) -> None:
         import onnx
         from onnx import TensorProto, helper, numpy_helper
     except ImportError as error:
-        raise InputError("ONNX needs the extra: pip install 'outergrad[onnx]'") from error
+        raise InputError("ONNX needs the extra: pip install '.[onnx]' in the clone") from error
     module = model.acoustic.module
     config = module.config
     nodes: list[Any] = []

@@ -134,7 +134,7 @@ def _native_io() -> ModuleType:
         import kaldi_native_io
     except ImportError as error:
         raise InputError(
-            "Kaldi's features need the extra: pip install 'outergrad[kaldi]'"
+            "Kaldi's features need the extra: pip install '.[kaldi]' in the clone"
         ) from error
     module: ModuleType = kaldi_native_io
     return module

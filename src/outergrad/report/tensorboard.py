@@ -47,7 +47,7 @@ def require_tensorboard() -> None:
     if importlib.util.find_spec("tensorboard") is None:
         raise InputError(
             "curves for TensorBoard need tensorboard: install it with "
-            "pip install 'outergrad[tensorboard]'"
+            "pip install '.[tensorboard]' in the clone"
         )
 
 

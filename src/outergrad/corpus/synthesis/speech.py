@@ -78,7 +78,7 @@ class Espeak:
         except ImportError as error:
             raise InputError(
                 "demo speech is made with espeak-ng, which is not installed: "
-                "pip install 'outergrad[demo]'"
+                "pip install '.[demo]' in the clone"
             ) from error
         library = Path(espeakng_loader.get_library_path())
         data = Path(espeakng_loader.get_data_path()).resolve()
