@@ -114,6 +114,22 @@ def test_back_off_weights_of_histories_that_nothing_extends(
     path_oracle.assert_same(found, wanted, TOLERANCE)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_begin_that_could_be_predicted_makes_no_difference(tricky_lexicon, random_hmm, order):
+    """KenLM writes log10 probability 0 for <s>, SRILM -99; other tools list n-grams with it."""
+    hmm = random_hmm(tricky_lexicon, 3, triphone=True)
+    lm = estimate(TEXT, order, vocabulary=tricky_lexicon)
+    log_probs = dict(lm.log_probs) | {("<s>",): 0.0}
+    if order == 2:
+        log_probs |= {("<s>", "<s>"): -0.5, ("a", "<s>"): -0.5}
+    odd = compile_graph(NgramModel(order, log_probs, lm.backoffs), tricky_lexicon, hmm)
+    plain = compile_graph(lm, tricky_lexicon, hmm)
+    assert odd.start == plain.start
+    for mine, other in zip(odd.arcs(), plain.arcs(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+    np.testing.assert_array_equal(odd.final_cost, plain.final_cost)
+
+
 def test_impossible_inputs_are_refused(tricky_lexicon, random_hmm):
     hmm = random_hmm(tricky_lexicon, 0, triphone=False)
     with pytest.raises(InputError, match="none of the words"):
