@@ -112,7 +112,8 @@ class LmConfig:
     method: Literal["witten-bell", "kneser-ney"] = "witten-bell"
     """Smoothing."""
     vocabulary: Literal["lexicon", "text"] = "lexicon"
-    """lexicon: every word of the lexicon can be recognized. text: words of the texts only."""
+    """lexicon: every word of the lexicon can be recognized. text: words of the texts only; tuning
+    utterances with other words then count for WER only."""
 
 
 @dataclass(frozen=True)
