@@ -50,6 +50,17 @@ def test_two_words_by_hand():
         np.testing.assert_allclose(dense(outer), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("config", [CONFIG, ALL])
+def test_a_reference_that_the_lattice_beam_cuts_off_is_counted(config):
+    """yes scores some 6 nats less than no, so log Z_den > log Z_num all the time."""
+    scores = np.array([[1.0, -9.0, -9.0], [-9.0, 0.0, 10.0]], dtype=np.float32)
+    narrow = replace(config, decoder=replace(config.decoder, lattice_beam=2.0))
+    assert not run(scores, config).reference_missing
+    lost = run(scores, narrow)
+    assert lost.value < 0.0
+    assert lost.reference_missing
+
+
 def random_scores(num_frames=6):
     return rng(8, "scores").standard_normal((num_frames, 3)).astype(np.float32)
 

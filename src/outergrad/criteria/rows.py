@@ -11,10 +11,6 @@ from outergrad.criteria.outcome import FrameCounts, OuterGradient
 # and far below any real defect, such as a lost arc.
 ROW_SUM_TOLERANCE = 1e-4
 
-# The reference counts as lost when log Z_den is below log Z_num by more than this, nats. The two
-# sides take graph costs from differently pushed float32 graphs, which differ by some 1e-4.
-LOST_REFERENCE = 0.01
-
 KEPT, CANCELLED, REJECTED = 0, 1, 2
 """Fates of a frame."""
 
