@@ -161,6 +161,29 @@ def test_held_out_features_may_come_from_another_store(toy, tmp_path):
     assert result == train(toy)[1]
 
 
+def test_held_out_utterances_may_have_the_ids_of_training_utterances(toy, tmp_path):
+    store, targets, training, held_out = toy
+    renamed = dict(zip(training, held_out, strict=False))
+    other = FeatureStore.create(
+        tmp_path / "held-out",
+        [(new, store.frames(u)) for new, u in renamed.items()],
+        left=1,
+        right=1,
+    )
+    result = train_ce(
+        build(NETWORK, 5),
+        store,
+        targets,
+        training,
+        tuple(renamed),
+        CONFIG,
+        seed=5,
+        held_out_source=other,
+        held_out_targets={new: targets[u] for new, u in renamed.items()},
+    )
+    assert result == train(toy)[1]
+
+
 def test_progress_and_threads(toy):
     before = torch.get_num_threads()
     frames, epochs = [], []
