@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from outergrad.bootstrap.aligner import Aligner
 from outergrad.bootstrap.config import AlignmentConfig
 from outergrad.bootstrap.em import load_gmm_hmm
 from outergrad.bootstrap.frames import GmmFrames
@@ -93,9 +94,26 @@ def test_too_many_failures_stop_the_training(speech, quick):
     message = str(error.value)
     assert "10 of 60 utterances" in message
     assert "shorter than its phones: 10 (u000, u001, u002, u003, u004, ...)" in message
+    assert "at most 10% may fail (bootstrap.alignment.max_failed)" in message
     lenient = replace(quick, alignment=AlignmentConfig(max_failed=0.2))
     result = bootstrap(shortened(speech, short), speech.corpus, speech.lexicon, lenient)
     assert set(result.triphone.failed) == short
+
+
+def test_the_limit_underway_is_not_that_of_the_setting(speech, quick, monkeypatch):
+    """Half of the utterances may fail before the last pass, and nobody can set that."""
+
+    def align(self, gmm, beam):
+        self.failed = dict.fromkeys(speech.corpus.ids[:31], "no-path")
+        return {}
+
+    monkeypatch.setattr(Aligner, "align", align)
+    lenient = replace(quick, alignment=AlignmentConfig(max_failed=1.0))
+    with pytest.raises(RunError) as error:
+        bootstrap(speech.mfcc, speech.corpus, speech.lexicon, lenient)
+    message = str(error.value)
+    assert "31 of 60 utterances" in message
+    assert "at most 50% may fail (before the last pass of the monophone training," in message
 
 
 def test_words_outside_the_lexicon_are_named(speech, quick):
