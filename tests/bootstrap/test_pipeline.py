@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from outergrad.bootstrap.aligner import Aligner
-from outergrad.bootstrap.config import AlignmentConfig
+from outergrad.bootstrap.config import (
+    AlignmentConfig,
+    BootstrapConfig,
+    MonophoneConfig,
+    TreeConfig,
+    TriphoneConfig,
+)
 from outergrad.bootstrap.em import load_gmm_hmm
 from outergrad.bootstrap.frames import GmmFrames
 from outergrad.bootstrap.monophone import train_monophone
@@ -12,6 +18,7 @@ from outergrad.bootstrap.pipeline import bootstrap
 from outergrad.corpus.utterance import Corpus
 from outergrad.errors import InputError, RunError
 from outergrad.hmm.alignment import log_priors
+from outergrad.hmm.gmm_training import GmmTrainingConfig
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +142,26 @@ def test_boosted_silence_takes_frames_from_speech(result, speech, quick):
     assert silence(trained) > silence(result.monophone)
 
 
-def test_impossible_settings_are_refused():
-    with pytest.raises(InputError, match="silence_boost"):
-        AlignmentConfig(silence_boost=0.0)
-    with pytest.raises(InputError, match="max_failed"):
-        AlignmentConfig(max_failed=1.5)
+@pytest.mark.parametrize(
+    ("section", "setting", "value"),
+    [
+        (AlignmentConfig, "silence_boost", 0.0),
+        (AlignmentConfig, "max_failed", 1.5),
+        (AlignmentConfig, "acoustic_scale", 0.0),
+        (AlignmentConfig, "beam", 41.0),
+        (AlignmentConfig, "first_beam", 41.0),
+        (AlignmentConfig, "first_beam", float("nan")),
+        (MonophoneConfig, "frames_per_gaussian", 0),
+        (MonophoneConfig, "iterations", 0),
+        (TreeConfig, "num_leaves", -1),
+        (TreeConfig, "min_occupancy", 0.0),
+        (TriphoneConfig, "gaussians_per_leaf", -1.0),
+        (GmmTrainingConfig, "variance_floor", 0.0),
+        (GmmTrainingConfig, "min_occupancy", -1.0),
+        (BootstrapConfig, "threads", 0),
+        (BootstrapConfig, "speech_states", 0),
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_runs(section, setting, value):
+    with pytest.raises(InputError, match=setting):
+        section(**{setting: value})

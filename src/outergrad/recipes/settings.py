@@ -188,6 +188,14 @@ class DecodeConfig:
     threads: int = 2
     """Utterances decoded at a time."""
 
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError(f"decode: threads is {self.threads}, must be at least 1")
+        if not self.lm_weights or min(self.lm_weights) < 1:
+            raise InputError("decode: lm_weights must be one or more positive numbers")
+        if not self.insertion_penalties:
+            raise InputError("decode: insertion_penalties must be one or more numbers")
+
 
 @dataclass(frozen=True)
 class ScoreConfig:
