@@ -59,7 +59,18 @@ def test_survives_json():
     assert Topology.from_json(json.loads(json.dumps(topology.to_json()))) == topology
 
 
-@pytest.mark.parametrize("stored", [None, {}, {"kinds": [], "phones": [0]}, {"kinds": 1}, [3]])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        None,
+        {},
+        {"kinds": [], "phones": [0]},
+        {"kinds": 1},
+        [3],
+        {"kinds": [[[[float("inf"), 1.0]]]], "phones": [0]},
+        {"kinds": [[[[1, 10**400]]]], "phones": [0]},
+    ],
+)
 def test_damaged_json_is_refused(stored):
     with pytest.raises(InputError):
         Topology.from_json(stored)

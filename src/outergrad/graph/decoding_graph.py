@@ -280,7 +280,7 @@ class DecodingGraph:
                 words=tuple(str(word) for word in description["words"]),
                 **{name: np.asarray(array) for name, array in arrays.items()},
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{directory}/graph.json: damaged: {error!r}") from error
         problem = _problem(graph)
         if problem:

@@ -169,7 +169,7 @@ class Topology:
             if any(not 0 <= index < len(kinds) for index in stored["phones"]):
                 raise InputError("a phone's kind of HMM is not listed")
             return cls(tuple(kinds[index] for index in stored["phones"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"not a topology: {error!r}") from error
 
 
