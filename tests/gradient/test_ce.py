@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from outergrad.criteria.ce import cross_entropy
+from outergrad.criteria.frame_error import FrameErrors
 from outergrad.errors import InputError, RunError
 from outergrad.features.store import FeatureStore
 from outergrad.gradient.ce import CeConfig, frame_score, train_ce
@@ -50,7 +51,7 @@ def test_a_separable_problem_is_solved(toy, shuffling, optimizer, rate):
     module, result = train(toy, config)
     store, targets, _, held_out = toy
     score = frame_score(module, store, targets, held_out)
-    assert score.error_rate < 1.0
+    assert score.errors.rate < 1.0
     assert result.history[-1].train_ce < 0.1 * result.history[0].train_ce + 0.05
     assert score.cross_entropy == pytest.approx(result.heldout_ce, rel=1e-6)
 
@@ -204,7 +205,7 @@ def test_frame_score_is_the_criterion_of_the_posteriors(toy):
     by_hand = [cross_entropy(model.scores(store.stacked(u)), targets[u]) for u in held_out]
     score = frame_score(module, store, targets, held_out)
     assert score.value == pytest.approx(sum(s.value for s in by_hand))
-    assert score.errors == sum(s.errors for s in by_hand)
+    assert score.errors == sum((s.errors for s in by_hand), FrameErrors())
 
 
 @pytest.mark.parametrize(

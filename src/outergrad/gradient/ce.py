@@ -271,7 +271,7 @@ class _Trainer:
         score = FrameScore()
         if not diverged:
             score = self.held_out.score(self.module)
-        record = EpochRecord(epoch, train_ce, score.cross_entropy, score.error_rate, state.rate)
+        record = EpochRecord(epoch, train_ce, score.cross_entropy, score.errors.rate, state.rate)
         better = score.cross_entropy < state.best_ce
         if not better:  # nan included
             load_flat(self.module, state.best)

@@ -13,12 +13,12 @@ from outergrad.config import build
 from outergrad.corpus.utterance import Utterance
 from outergrad.criteria.config import Kind
 from outergrad.criteria.criterion import evaluate
+from outergrad.criteria.frame_error import FrameErrors, frame_errors
 from outergrad.criteria.numerator import Denominator, Numerator
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.records import Workspace
 from outergrad.errors import InputError, RunError
-from outergrad.evaluation.frame_error import FrameErrors, frame_errors
 from outergrad.evaluation.wer import WordErrors, word_errors
 from outergrad.gradient.gap import Gap, Probe
 from outergrad.gradient.inner import freeze_outputs, inner_gradient
