@@ -12,7 +12,7 @@ from outergrad.workers.config import FetchPolicy, GapConfig
 from outergrad.workers.gap_meter import GapMeter
 from outergrad.workers.messages import Outcome, Stamp
 from outergrad.workers.ports import Clock, OutcomeSink, ParameterClient, UtteranceSource
-from outergrad.workers.program import AgedSource, GapSource, OuterSource
+from outergrad.workers.program import GapSource, OuterSource, tell_age
 
 NOT_ZERO = "outer gradient does not sum to zero"
 
@@ -80,8 +80,7 @@ class Decoder:
             parts = None if held is None else self._trained
             held = Stamp(self._client.pull(self._parameters, parts), now)
             self._source.load(self._parameters)
-            if isinstance(self._source, AgedSource):
-                self._source.seen(int(sum(held.versions) / max(len(held.versions), 1)))
+            tell_age(self._source, held.versions)
             self._held = held
         return held
 
