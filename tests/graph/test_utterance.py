@@ -92,6 +92,13 @@ def test_graphs_are_small(tricky_lexicon, random_hmm):
     assert graph.num_levels == 1
 
 
+def test_a_string_is_not_taken_for_its_letters(tricky_lexicon, random_hmm):
+    """`a` and `c` are words, too, so "ac" would be a transcript of two."""
+    hmm = random_hmm(tricky_lexicon, 0, triphone=False)
+    with pytest.raises(InputError, match="not one string: 'ac'"):
+        UtteranceGraphs(tricky_lexicon, hmm).compile("ac")
+
+
 def test_unknown_words_are_refused(tricky_lexicon, random_hmm):
     hmm = random_hmm(tricky_lexicon, 1, triphone=False)
     with pytest.raises(InputError, match="zebra"):
