@@ -11,11 +11,11 @@ from outergrad.errors import InputError
 from outergrad.gradient.auxiliary import AuxiliaryConfig
 from outergrad.gradient.outer import OuterConfig, OuterGradientSource, outer_gradient
 from outergrad.graph.openfst_text import read_openfst_text, read_word_table
-from outergrad.graph.restrict import restrict
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.dnn import DnnConfig, build
 from outergrad.nnet.parameters import flatten, load_flat
 from outergrad.randomness import rng
+from restrict import restrict
 from yes_no import word_graph
 
 KEEP_ALL = CriterionConfig(rejection=0.0, cancellation=0.0)
@@ -201,7 +201,7 @@ def kaldi_graph(shared):
 def golden(shared, graph, name):
     folder = shared / "golden" / name
     info = json.loads((folder / "info.json").read_text())
-    reference = restrict(graph, [graph.word_id(word) for word in info["ref"]])
+    reference = restrict(graph, [graph.words.index(word) for word in info["ref"]])
     return folder, info, reference, np.load(folder / "loglikes.npy")
 
 

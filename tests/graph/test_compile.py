@@ -8,8 +8,8 @@ from outergrad.errors import InputError
 from outergrad.graph.compile import GraphConfig, compile_graph
 from outergrad.graph.estimation import estimate
 from outergrad.graph.ngram import NgramModel
-from outergrad.graph.restrict import restrict
 from outergrad.graph.utterance import UtteranceGraphs
+from restrict import restrict
 
 # Costs are float32 and rounded to a grid of 2^-16 when states are merged.
 TOLERANCE = 1e-4
@@ -157,7 +157,7 @@ def test_an4(shared, random_hmm):
     utterances = UtteranceGraphs(lexicon, hmm, word_costs=unigram)
     generator = np.random.default_rng(0)
     for words in text[:40:8]:
-        ids = [graph.word_id(word) for word in words]
+        ids = [graph.words.index(word) for word in words]
         numerator, same = restrict(graph, ids), utterances.compile(words)
         scores = generator.normal(0.0, 3.0, size=(60 + 20 * len(words), hmm.num_pdfs))
         # All alignments at once: 1e-4 per path bounds the difference of the log sums.

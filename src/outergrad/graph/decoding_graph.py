@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -195,21 +194,6 @@ class DecodingGraph:
     def loop_base(self) -> int:
         """Arc number of the self-loop of state 0."""
         return len(self.arc_table)
-
-    @cached_property
-    def _word_ids(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(self.words)}
-
-    def word_id(self, word: str) -> int:
-        """The word_id of `word`.
-
-        Raises:
-            InputError: the graph does not know the word.
-        """
-        try:
-            return self._word_ids[word]
-        except KeyError:
-            raise InputError(f"the decoding graph has no word {word!r}") from None
 
     def arcs(self) -> Arcs:
         """All arcs as flat arrays, in order of their numbers, absent self-loops left out."""
