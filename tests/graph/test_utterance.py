@@ -61,7 +61,7 @@ def test_costs_of_longer_histories(path_oracle, tricky_lexicon, random_hmm):
     trigram = estimate(TEXT, 3, vocabulary=tricky_lexicon)
     words = ("a", "ab", "c")
     graph = UtteranceGraphs(tricky_lexicon, hmm, word_costs=trigram).compile(words)
-    sentence = (words, -trigram.sentence_log_prob(words))
+    sentence = (words, -math.fsum(trigram.sentence_log_probs(words)))
     wanted = path_oracle.expected_paths([sentence], tricky_lexicon, hmm, 5)
     path_oracle.assert_same(path_oracle.paths_of(graph, 5), wanted, TOLERANCE)
 
