@@ -18,7 +18,7 @@ from outergrad.lattice.lattice import Lattice, check_new_scores
 from outergrad.lattice.path import Path
 from outergrad.lattice.word_lattice import WordLattice
 
-BITS = 64
+_BITS = 64
 
 
 def contains_words(lattice: Lattice | WordLattice, words: Sequence[int]) -> bool:
@@ -33,7 +33,7 @@ def contains_words(lattice: Lattice | WordLattice, words: Sequence[int]) -> bool
         lattice.first_arc, lattice.source, lattice.word, first, last, places, len(wanted)
     )
     ends = lattice.final_score > -np.inf
-    complete = said[:, len(wanted) // BITS] >> np.uint64(len(wanted) % BITS) & np.uint64(1)
+    complete = said[:, len(wanted) // _BITS] >> np.uint64(len(wanted) % _BITS) & np.uint64(1)
     return bool(np.any(complete[ends]))
 
 
@@ -51,7 +51,7 @@ def _numbers_said(
     it says exactly the first n words of the reference; the arcs' words stand at the places
     places[first[arc]:last[arc]] of it."""
     num_nodes = len(first_arc) - 1
-    said = np.zeros((num_nodes, num_words // BITS + 1), dtype=np.uint64)
+    said = np.zeros((num_nodes, num_words // _BITS + 1), dtype=np.uint64)
     said[0, 0] = 1
     one = np.uint64(1)
     for node in range(1, num_nodes):
@@ -63,8 +63,8 @@ def _numbers_said(
                 continue
             for k in range(first[arc], last[arc]):
                 place = places[k]
-                if before[place // BITS] >> np.uint64(place % BITS) & one:
-                    said[node, (place + 1) // BITS] |= one << np.uint64((place + 1) % BITS)
+                if before[place // _BITS] >> np.uint64(place % _BITS) & one:
+                    said[node, (place + 1) // _BITS] |= one << np.uint64((place + 1) % _BITS)
     return said
 
 
