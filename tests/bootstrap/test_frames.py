@@ -56,6 +56,19 @@ def test_moments(mfcc):
     np.testing.assert_allclose(variance, frames.x.astype(np.float64).var(axis=0), rtol=1e-6)
 
 
+@pytest.mark.parametrize("value", [0.0, 7.3])
+def test_a_dimension_that_never_varies_is_named(mfcc, value):
+    for x in mfcc.values():
+        x[:, 4] = value
+    with pytest.raises(InputError, match=r"dimension 4 of .* in all 58 frames, 3 dimensions"):
+        GmmFrames.of(mfcc, SPEAKERS).moments()
+
+
+def test_an_utterance_without_speaker_is_named(mfcc):
+    with pytest.raises(InputError, match="utterance c has no speaker"):
+        GmmFrames.of(mfcc, {"a": "x", "b": "y"}, ids=("a", "c"))
+
+
 def test_nothing_to_do_is_an_error(mfcc):
     with pytest.raises(InputError, match="no utterances"):
         GmmFrames.of(mfcc, {})

@@ -3,7 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outergrad.bootstrap.config import AlignmentConfig
+from outergrad.bootstrap.aligner import Aligner
+from outergrad.bootstrap.config import (
+    AlignmentConfig,
+    BootstrapConfig,
+    MonophoneConfig,
+    TreeConfig,
+    TriphoneConfig,
+)
 from outergrad.bootstrap.em import load_gmm_hmm
 from outergrad.bootstrap.frames import GmmFrames
 from outergrad.bootstrap.monophone import train_monophone
@@ -11,6 +18,7 @@ from outergrad.bootstrap.pipeline import bootstrap
 from outergrad.corpus.utterance import Corpus
 from outergrad.errors import InputError, RunError
 from outergrad.hmm.alignment import log_priors
+from outergrad.hmm.gmm_training import GmmTrainingConfig
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +101,26 @@ def test_too_many_failures_stop_the_training(speech, quick):
     message = str(error.value)
     assert "10 of 60 utterances" in message
     assert "shorter than its phones: 10 (u000, u001, u002, u003, u004, ...)" in message
+    assert "at most 10% may fail (bootstrap.alignment.max_failed)" in message
     lenient = replace(quick, alignment=AlignmentConfig(max_failed=0.2))
     result = bootstrap(shortened(speech, short), speech.corpus, speech.lexicon, lenient)
     assert set(result.triphone.failed) == short
+
+
+def test_the_limit_underway_is_not_that_of_the_setting(speech, quick, monkeypatch):
+    """Half of the utterances may fail before the last pass, and nobody can set that."""
+
+    def align(self, gmm, beam):
+        self.failed = dict.fromkeys(speech.corpus.ids[:31], "no-path")
+        return {}
+
+    monkeypatch.setattr(Aligner, "align", align)
+    lenient = replace(quick, alignment=AlignmentConfig(max_failed=1.0))
+    with pytest.raises(RunError) as error:
+        bootstrap(speech.mfcc, speech.corpus, speech.lexicon, lenient)
+    message = str(error.value)
+    assert "31 of 60 utterances" in message
+    assert "at most 50% may fail (before the last pass of the monophone training," in message
 
 
 def test_words_outside_the_lexicon_are_named(speech, quick):
@@ -117,8 +142,26 @@ def test_boosted_silence_takes_frames_from_speech(result, speech, quick):
     assert silence(trained) > silence(result.monophone)
 
 
-def test_impossible_settings_are_refused():
-    with pytest.raises(InputError, match="silence_boost"):
-        AlignmentConfig(silence_boost=0.0)
-    with pytest.raises(InputError, match="max_failed"):
-        AlignmentConfig(max_failed=1.5)
+@pytest.mark.parametrize(
+    ("section", "setting", "value"),
+    [
+        (AlignmentConfig, "silence_boost", 0.0),
+        (AlignmentConfig, "max_failed", 1.5),
+        (AlignmentConfig, "acoustic_scale", 0.0),
+        (AlignmentConfig, "beam", 41.0),
+        (AlignmentConfig, "first_beam", 41.0),
+        (AlignmentConfig, "first_beam", float("nan")),
+        (MonophoneConfig, "frames_per_gaussian", 0),
+        (MonophoneConfig, "iterations", 0),
+        (TreeConfig, "num_leaves", -1),
+        (TreeConfig, "min_occupancy", 0.0),
+        (TriphoneConfig, "gaussians_per_leaf", -1.0),
+        (GmmTrainingConfig, "variance_floor", 0.0),
+        (GmmTrainingConfig, "min_occupancy", -1.0),
+        (BootstrapConfig, "threads", 0),
+        (BootstrapConfig, "speech_states", 0),
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_runs(section, setting, value):
+    with pytest.raises(InputError, match=setting):
+        section(**{setting: value})

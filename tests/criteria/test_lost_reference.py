@@ -16,9 +16,12 @@ BOOST = 5.0
 """More than the competitor is worse; it has one wrong frame."""
 
 
+SAID, OTHER = (7,), (8,)
+
+
 def numerator(score):
     pdfs = np.array(REFERENCE, dtype=np.int32)
-    made = Numerator.of(Path((), (), pdfs, pdfs + np.int32(1), -score, 0.0, 1.0))
+    made = Numerator.of(Path(SAID, ((0, 3),), pdfs, pdfs + np.int32(1), -score, 0.0, 1.0))
     return Numerator(made.alignment, made.occupancies, Sum.ALL_ALIGNMENTS)
 
 
@@ -34,21 +37,46 @@ def dense(gradient):
     return out
 
 
+@pytest.mark.parametrize("score", [-4.0, -1.0, 9.0])
 @pytest.mark.parametrize("kind", list(Kind))
-def test_a_reference_outside_the_lattice_is_missing(kind):
-    assert outer(kind, fan([(COMPETITOR, -4.0)])).reference_missing
+def test_a_reference_outside_the_lattice_is_missing(kind, score):
+    """However good the others are: it is the usual reason why the reference was pruned."""
+    assert outer(kind, fan([(COMPETITOR, score, OTHER)])).reference_missing
+
+
+@pytest.mark.parametrize("competitor", [-4.0, 9.0])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_reference_in_the_lattice_is_not_missing(kind, competitor):
+    lattice = fan([(REFERENCE, -1.0, SAID), (COMPETITOR, competitor, OTHER)])
+    assert not outer(kind, lattice).reference_missing
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_a_reference_in_the_lattice_is_not_missing(kind):
-    assert not outer(kind, fan([(REFERENCE, -1.0), (COMPETITOR, -4.0)])).reference_missing
+def test_words_in_the_lattice_without_their_mass_are_missing(kind):
+    """Its best alignment was pruned: log Z_den < log Z_num, and MMI would be positive."""
+    assert outer(kind, fan([(COMPETITOR, -6.0, SAID), (REFERENCE, -9.0, OTHER)])).reference_missing
 
 
-def test_a_missing_reference_is_added_to_the_boosted_denominator():
-    """As if the lattice had had it: errors boost the competitor only."""
-    lost = outer(Kind.BMMI, fan([(COMPETITOR, -4.0)]), add_reference=True)
-    there = outer(Kind.BMMI, fan([(REFERENCE, -1.0), (COMPETITOR, -4.0)]))
-    assert lost.value == pytest.approx(-1.0 - np.logaddexp(-1.0, -4.0 + BOOST), abs=1e-6)
+@pytest.mark.parametrize("kind", [Kind.MMI, Kind.BMMI])
+@pytest.mark.parametrize("score", [-6.0, -4.0, -1.0, 0.5])
+def test_with_the_reference_added_the_criterion_is_that_of_the_whole_lattice(kind, score):
+    """Also where the competitor outweighs it, which is where log Z_den >= log Z_num."""
+    lost = outer(kind, fan([(COMPETITOR, score, OTHER)]), add_reference=True)
+    both = fan([(REFERENCE, -1.0, SAID), (COMPETITOR, score, OTHER)])
+    there = outer(kind, both, add_reference=True)
+    assert lost.reference_missing
+    assert not there.reference_missing
     assert lost.value == pytest.approx(there.value, abs=1e-6)
+    assert lost.value < 0.0
     np.testing.assert_allclose(dense(lost), dense(there), atol=1e-6)
-    assert np.abs(dense(lost)).max() > 0.5, "the comparison must be about something"
+    assert np.abs(dense(lost)).max() > 0.005, "the comparison must be about something"
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_without_the_option_a_lost_reference_changes_only_the_count(kind):
+    """The same bits whether the lattice's one path is said to be the reference or not."""
+    lost, there = (outer(kind, fan([(COMPETITOR, 2.0, words)])) for words in (OTHER, SAID))
+    assert (lost.reference_missing, there.reference_missing) == (True, False)
+    assert lost.value == there.value
+    assert lost.counts == there.counts
+    np.testing.assert_array_equal(lost.values, there.values)

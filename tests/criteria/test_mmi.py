@@ -22,7 +22,7 @@ def sparse(dense: np.ndarray, log_z: float = -5.0) -> Occupancies:
 
 def run(numerator, denominator, config=EVERYTHING, **kinds):
     kinds = {"numerator_sum": Sum.BEST_ALIGNMENT, "denominator_sum": Sum.BEST_ALIGNMENT} | kinds
-    return mmi(numerator, denominator, config, utterance="u", **kinds)
+    return mmi(numerator, denominator, config, utterance="u", **{"missing": False} | kinds)
 
 
 def dense(outer, num_pdfs):
@@ -83,7 +83,7 @@ def test_the_cancellation_threshold_is_on_the_sum_of_magnitudes():
 
 def test_a_lost_reference_is_flagged():
     numerator, denominator = sparse(one_hot([0], 2), -3.0), sparse(np.array([[0.5, 0.5]]), -4.0)
-    outer = run(numerator, denominator)
+    outer = run(numerator, denominator, missing=True)
     assert outer.reference_missing
     assert outer.value == pytest.approx(1.0)
 
@@ -94,8 +94,8 @@ def test_the_reference_can_be_added_to_a_denominator_that_lost_it():
         sparse(one_hot([0, 0], 2), np.log(3.0)),
         sparse(one_hot([1, 0], 2), 0.0),
     )
-    assert run(numerator, denominator, CriterionConfig()).counts.rejected == 1
-    outer = run(numerator, denominator, CriterionConfig(add_reference=True))
+    assert run(numerator, denominator, CriterionConfig(), missing=True).counts.rejected == 1
+    outer = run(numerator, denominator, CriterionConfig(add_reference=True), missing=True)
     assert outer.reference_missing
     assert outer.value == pytest.approx(np.log(3.0 / 4.0))
     np.testing.assert_allclose(dense(outer, 2), [[0.25, -0.25], [0.0, 0.0]], atol=1e-7)

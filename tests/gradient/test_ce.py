@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from outergrad.criteria.ce import cross_entropy
+from outergrad.criteria.frame_error import FrameErrors
 from outergrad.errors import InputError, RunError
 from outergrad.features.store import FeatureStore
 from outergrad.gradient.ce import CeConfig, frame_score, train_ce
@@ -50,7 +51,7 @@ def test_a_separable_problem_is_solved(toy, shuffling, optimizer, rate):
     module, result = train(toy, config)
     store, targets, _, held_out = toy
     score = frame_score(module, store, targets, held_out)
-    assert score.error_rate < 1.0
+    assert score.errors.rate < 1.0
     assert result.history[-1].train_ce < 0.1 * result.history[0].train_ce + 0.05
     assert score.cross_entropy == pytest.approx(result.heldout_ce, rel=1e-6)
 
@@ -161,6 +162,29 @@ def test_held_out_features_may_come_from_another_store(toy, tmp_path):
     assert result == train(toy)[1]
 
 
+def test_held_out_utterances_may_have_the_ids_of_training_utterances(toy, tmp_path):
+    store, targets, training, held_out = toy
+    renamed = dict(zip(training, held_out, strict=False))
+    other = FeatureStore.create(
+        tmp_path / "held-out",
+        [(new, store.frames(u)) for new, u in renamed.items()],
+        left=1,
+        right=1,
+    )
+    result = train_ce(
+        build(NETWORK, 5),
+        store,
+        targets,
+        training,
+        tuple(renamed),
+        CONFIG,
+        seed=5,
+        held_out_source=other,
+        held_out_targets={new: targets[u] for new, u in renamed.items()},
+    )
+    assert result == train(toy)[1]
+
+
 def test_progress_and_threads(toy):
     before = torch.get_num_threads()
     frames, epochs = [], []
@@ -181,7 +205,7 @@ def test_frame_score_is_the_criterion_of_the_posteriors(toy):
     by_hand = [cross_entropy(model.scores(store.stacked(u)), targets[u]) for u in held_out]
     score = frame_score(module, store, targets, held_out)
     assert score.value == pytest.approx(sum(s.value for s in by_hand))
-    assert score.errors == sum(s.errors for s in by_hand)
+    assert score.errors == sum((s.errors for s in by_hand), FrameErrors())
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,13 @@ def inputs(num_frames=3, dim=5):
 
 def auxiliary(layout, vector, x, outer):
     """F-hat of Eq. 3 in float64 numpy: sum of outer gradient times log posterior."""
+    ends = zip(layout.names, layout.shapes, layout.offsets, layout.offsets[1:], strict=False)
+    part = {name: vector[begin:end].reshape(shape) for name, shape, begin, end in ends}
     hidden = x.astype(np.float64)
     for index in range(CONFIG.hidden_layers):
-        weight = vector[layout.tensor_slice(f"hidden.{index}.weight")].reshape(6, -1)
-        bias = vector[layout.tensor_slice(f"hidden.{index}.bias")]
+        weight, bias = part[f"hidden.{index}.weight"], part[f"hidden.{index}.bias"]
         hidden = 1.0 / (1.0 + np.exp(-(hidden @ weight.T + bias)))
-    weight = vector[layout.tensor_slice("output.weight")].reshape(4, 6)
-    logits = hidden @ weight.T + vector[layout.tensor_slice("output.bias")]
+    logits = hidden @ part["output.weight"].T + part["output.bias"]
     log_posteriors = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     return float((outer * log_posteriors).sum())
 

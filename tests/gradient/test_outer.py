@@ -11,11 +11,11 @@ from outergrad.errors import InputError
 from outergrad.gradient.auxiliary import AuxiliaryConfig
 from outergrad.gradient.outer import OuterConfig, OuterGradientSource, outer_gradient
 from outergrad.graph.openfst_text import read_openfst_text, read_word_table
-from outergrad.graph.restrict import restrict
 from outergrad.nnet.acoustic import AcousticModel
 from outergrad.nnet.dnn import DnnConfig, build
 from outergrad.nnet.parameters import flatten, load_flat
 from outergrad.randomness import rng
+from restrict import restrict
 from yes_no import word_graph
 
 KEEP_ALL = CriterionConfig(rejection=0.0, cancellation=0.0)
@@ -48,6 +48,17 @@ def test_two_words_by_hand():
         assert outer.value == pytest.approx(np.log(1.0 - posterior), abs=1e-6)  # float32 costs
         expected = [[0, 0, 0], [0, posterior, -posterior]]
         np.testing.assert_allclose(dense(outer), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [CONFIG, ALL])
+def test_a_reference_that_the_lattice_beam_cuts_off_is_counted(config):
+    """yes scores some 6 nats less than no, so log Z_den > log Z_num all the time."""
+    scores = np.array([[1.0, -9.0, -9.0], [-9.0, 0.0, 10.0]], dtype=np.float32)
+    narrow = replace(config, decoder=replace(config.decoder, lattice_beam=2.0))
+    assert not run(scores, config).reference_missing
+    lost = run(scores, narrow)
+    assert lost.value < 0.0
+    assert lost.reference_missing
 
 
 def random_scores(num_frames=6):
@@ -190,7 +201,7 @@ def kaldi_graph(shared):
 def golden(shared, graph, name):
     folder = shared / "golden" / name
     info = json.loads((folder / "info.json").read_text())
-    reference = restrict(graph, [graph.word_id(word) for word in info["ref"]])
+    reference = restrict(graph, [graph.words.index(word) for word in info["ref"]])
     return folder, info, reference, np.load(folder / "loglikes.npy")
 
 

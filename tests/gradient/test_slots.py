@@ -56,7 +56,6 @@ def test_an_empty_slot_asks_again_at_the_next_batch():
     given = iter([("a", 3), None, ("b", 1), None, None])
     slots = Slots(2, lambda: next(given))
     assert slots.next_batch()[0] == ["a"]
-    assert slots.held == ["a"]
     utterances, frames = slots.next_batch()
     assert utterances == ["a", "b"]
     np.testing.assert_array_equal(frames, [1, 0])

@@ -8,8 +8,8 @@ from outergrad.errors import InputError
 from outergrad.graph.compile import GraphConfig, compile_graph
 from outergrad.graph.estimation import estimate
 from outergrad.graph.ngram import NgramModel
-from outergrad.graph.restrict import restrict
 from outergrad.graph.utterance import UtteranceGraphs
+from restrict import restrict
 
 # Costs are float32 and rounded to a grid of 2^-16 when states are merged.
 TOLERANCE = 1e-4
@@ -114,6 +114,22 @@ def test_back_off_weights_of_histories_that_nothing_extends(
     path_oracle.assert_same(found, wanted, TOLERANCE)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_begin_that_could_be_predicted_makes_no_difference(tricky_lexicon, random_hmm, order):
+    """KenLM writes log10 probability 0 for <s>, SRILM -99; other tools list n-grams with it."""
+    hmm = random_hmm(tricky_lexicon, 3, triphone=True)
+    lm = estimate(TEXT, order, vocabulary=tricky_lexicon)
+    log_probs = dict(lm.log_probs) | {("<s>",): 0.0}
+    if order == 2:
+        log_probs |= {("<s>", "<s>"): -0.5, ("a", "<s>"): -0.5}
+    odd = compile_graph(NgramModel(order, log_probs, lm.backoffs), tricky_lexicon, hmm)
+    plain = compile_graph(lm, tricky_lexicon, hmm)
+    assert odd.start == plain.start
+    for mine, other in zip(odd.arcs(), plain.arcs(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+    np.testing.assert_array_equal(odd.final_cost, plain.final_cost)
+
+
 def test_impossible_inputs_are_refused(tricky_lexicon, random_hmm):
     hmm = random_hmm(tricky_lexicon, 0, triphone=False)
     with pytest.raises(InputError, match="none of the words"):
@@ -141,7 +157,7 @@ def test_an4(shared, random_hmm):
     utterances = UtteranceGraphs(lexicon, hmm, word_costs=unigram)
     generator = np.random.default_rng(0)
     for words in text[:40:8]:
-        ids = [graph.word_id(word) for word in words]
+        ids = [graph.words.index(word) for word in words]
         numerator, same = restrict(graph, ids), utterances.compile(words)
         scores = generator.normal(0.0, 3.0, size=(60 + 20 * len(words), hmm.num_pdfs))
         # All alignments at once: 1e-4 per path bounds the difference of the log sums.

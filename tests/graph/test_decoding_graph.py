@@ -128,13 +128,6 @@ def test_bad_graphs(changes, message):
         build(**changes)
 
 
-def test_words():
-    graph = build()
-    assert graph.word_id("no") == 2
-    with pytest.raises(InputError, match="maybe"):
-        graph.word_id("maybe")
-
-
 @pytest.mark.parametrize("way", ["files", "pickle"])
 def test_copies_are_equal_and_read_only(way, tmp_path):
     graph = build()

@@ -16,16 +16,6 @@ def test_backs_off_history_by_history():
     assert model.log_prob("b", ["b", "a"]) == -0.5
     assert model.log_prob("a", ["c", "c"]) == -1.0
     assert model.log_prob("c", ["a"]) == -math.inf
-    assert model.counts == (3, 1, 1)
-
-
-def test_perplexity_counts_sentence_ends():
-    model = NgramModel(1, UNIGRAMS, {})
-    score = model.score_text([["a", "b"], ["a", "zebra"], []])
-    assert (score.words, score.sentences, score.unknown) == (4, 3, 1)
-    assert score.log_prob == -(1 + 2 + 1) - (1 + 1) - 1
-    assert score.perplexity == pytest.approx(math.exp(7 / 6))
-    assert math.isnan(model.perplexity([]))
 
 
 @pytest.mark.parametrize(

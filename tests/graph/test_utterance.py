@@ -5,8 +5,8 @@ import pytest
 from outergrad.errors import InputError
 from outergrad.graph.compile import GraphConfig, compile_graph
 from outergrad.graph.estimation import estimate
-from outergrad.graph.restrict import restrict
 from outergrad.graph.utterance import UtteranceGraphs
+from restrict import restrict
 
 # Direct construction: only float32 arcs.
 TOLERANCE = 1e-5
@@ -47,7 +47,7 @@ def test_same_paths_as_the_restricted_decoding_graph(
     assert by_model.words == graph.words
     for words in SENTENCES:
         frames = 7
-        restricted = restrict(graph, [graph.word_id(word) for word in words])
+        restricted = restrict(graph, [graph.words.index(word) for word in words])
         wanted = path_oracle.paths_of(restricted, frames)
         assert wanted
         for utterances in (by_model, by_cost):
@@ -61,7 +61,7 @@ def test_costs_of_longer_histories(path_oracle, tricky_lexicon, random_hmm):
     trigram = estimate(TEXT, 3, vocabulary=tricky_lexicon)
     words = ("a", "ab", "c")
     graph = UtteranceGraphs(tricky_lexicon, hmm, word_costs=trigram).compile(words)
-    sentence = (words, -trigram.sentence_log_prob(words))
+    sentence = (words, -math.fsum(trigram.sentence_log_probs(words)))
     wanted = path_oracle.expected_paths([sentence], tricky_lexicon, hmm, 5)
     path_oracle.assert_same(path_oracle.paths_of(graph, 5), wanted, TOLERANCE)
 
@@ -79,7 +79,7 @@ def test_trigram_numerator_keeps_all_ways_to_back_off(path_oracle, tricky_lexico
     ]
     assert len(sentences) > 5
     wanted = path_oracle.expected_paths(sentences, tricky_lexicon, hmm, 5)
-    found = restrict(graph, [graph.word_id(word) for word in ("a", "ab", "c")])
+    found = restrict(graph, [graph.words.index(word) for word in ("a", "ab", "c")])
     path_oracle.assert_same(path_oracle.paths_of(found, 5), wanted, 1e-4)
 
 
@@ -90,6 +90,13 @@ def test_graphs_are_small(tricky_lexicon, random_hmm):
     # choices between silence and none, the start, the end.
     assert graph.num_states <= 15 * 3 + 6 * 5 + 12 + 2
     assert graph.num_levels == 1
+
+
+def test_a_string_is_not_taken_for_its_letters(tricky_lexicon, random_hmm):
+    """`a` and `c` are words, too, so "ac" would be a transcript of two."""
+    hmm = random_hmm(tricky_lexicon, 0, triphone=False)
+    with pytest.raises(InputError, match="not one string: 'ac'"):
+        UtteranceGraphs(tricky_lexicon, hmm).compile("ac")
 
 
 def test_unknown_words_are_refused(tricky_lexicon, random_hmm):

@@ -92,6 +92,7 @@ def test_damaged_files_are_refused(tmp_path):
         {"offsets": [0, 2]},
         {"offsets": [0, 9, 3]},
         {"offsets": [0, 2, 4]},
+        {"offsets": [0, 2, 1 << 70]},
         {"ids": ["a", "a"]},
         {"ids": 3},
     ):

@@ -32,7 +32,10 @@ def test_damaged_files_are_refused(triphones, tmp_path):
         {"phones": 7},
         {"log_prob": [0.0]},
         {"log_prob": ["x"]},
+        {"log_prob": [10**400]},
         {"tying": {}},
+        {"tying": good["tying"] | {"num_pdfs": float("inf")}},
+        {"tying": good["tying"] | {"num_pdfs": 1 << 70}},
         {"topology": []},
     ):
         path.write_text(json.dumps(good | change))

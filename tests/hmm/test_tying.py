@@ -75,6 +75,12 @@ def test_damaged_or_hostile_json_is_refused():
     for roots in (3, [{}], [{"ask": 0}], [deep]):
         with pytest.raises(InputError):
             StateTying.from_json({"context_width": 3, "num_pdfs": 1, "roots": roots})
+    stored = {"context_width": 1, "roots": [{"pdf": 0}]}
+    for num_pdfs in (float("inf"), float("nan"), -1, 1 << 40, 1 << 70):
+        with pytest.raises(InputError):
+            StateTying.from_json(stored | {"num_pdfs": num_pdfs})
+    with pytest.raises(InputError, match=r"pdf_ids 0 \.\.\. 1"):
+        StateTying.from_json(stored | {"num_pdfs": 2, "roots": [{"pdf": 0}, {"pdf": 2}]})
 
 
 def test_state_questions_are_answered_for_the_state(triphones):

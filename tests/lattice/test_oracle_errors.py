@@ -107,3 +107,18 @@ def test_sides_of_different_utterances_are_refused():
     words = one_alignment_per_word_string(lattice, 8.0)
     with pytest.raises(InputError, match="different utterances"):
         with_path(words, best_path(short), np.zeros((1, 1), dtype=np.float32))
+
+
+@pytest.mark.parametrize("length", [0, 1, 62, 63, 64, 65, 127, 128, 200])
+def test_long_word_strings_in_a_lattice(length):
+    """A chain of words with repetitions, and silences between them: blocks of 64 are crossed."""
+    spoken = (np.arange(length) % 3 + 1).tolist()
+    labels = [0, *(label for word in spoken for label in (word, 0))]
+    arcs = [LatticeArc(n, n + 1, 0, 1, label, 0.0, 0.0) for n, label in enumerate(labels)]
+    lattice = lattice_from_arcs(len(labels) + 1, 0, arcs, {len(labels): 0.0}, SCALE)
+    assert contains_words(lattice, spoken)
+    assert not contains_words(lattice, [*spoken, 1])
+    assert not contains_words(lattice, spoken[1:]) or not spoken
+    if length > 1:
+        assert not contains_words(lattice, [*spoken[:-1], 4])
+        assert not contains_words(lattice, [spoken[1], spoken[0], *spoken[2:]])

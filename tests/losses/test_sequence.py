@@ -146,6 +146,48 @@ def test_a_batch_without_any_usable_utterance_warns():
     assert np.isnan(loss.value)
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", LOSSES)
+def test_logits_that_are_not_finite_spoil_nothing_else(kind, wrong):
+    loss = make(kind)
+    logits, lengths, transcripts = batch()
+    good = logits.detach()[[0, 2]].requires_grad_()
+    loss(good, lengths[[0, 2]], [transcripts[0], transcripts[2]]).backward()
+    spoilt = logits.detach().clone()
+    spoilt[1, 2, 0] = wrong
+    spoilt.requires_grad_()
+    value = loss(spoilt, lengths, transcripts)
+    value.backward()
+    assert [failure.index for failure in loss.failures] == [1]
+    assert np.isfinite(value.item())
+    assert not spoilt.grad[1].any()
+    torch.testing.assert_close(spoilt.grad[[0, 2]], good.grad)
+    assert good.grad.any()
+
+
+def test_a_mask_in_the_logits_of_failed_utterances_gives_no_nan():
+    logits, lengths, _ = batch()
+    masked = logits.detach().clone()
+    masked[1, :, 1] = float("-inf")
+    masked.requires_grad_()
+    loss = make(MMILoss)
+    with pytest.warns(UserWarning, match="no utterance"):
+        value = loss(masked, lengths, ["maybe", "perhaps", "maybe"])
+    value.backward()
+    assert value.item() == 0.0
+    assert masked.grad is not None
+    assert not masked.grad.any()
+
+
+def test_a_batch_of_nothing_but_nan_is_zero_with_a_zero_gradient():
+    logits = torch.full((2, 4, 3), float("nan"), requires_grad=True)
+    with pytest.warns(UserWarning, match="no utterance"):
+        value = make(MMILoss)(logits, [4, 4], ["yes", "no"])
+    value.backward()
+    assert value.item() == 0.0
+    assert not logits.grad.any()
+
+
 def test_autocast_and_double():
     loss = make(MMILoss)
     logits, lengths, transcripts = batch()

@@ -98,7 +98,7 @@ def test_the_flat_vector_holds_every_parameter_once():
     assert len(last) == 4 * 5 + 4
     np.testing.assert_array_equal(last[-4:], module.output.bias.detach().numpy())
     np.testing.assert_array_equal(
-        vector[layout.tensor_slice("hidden.1.weight")].reshape(5, 5),
+        layout.views(vector)["hidden.1.weight"],
         module.hidden[1].weight.detach().numpy(),
     )
 

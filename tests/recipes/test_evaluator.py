@@ -14,7 +14,7 @@ from outergrad.criteria.outcome import OuterGradient
 from outergrad.decoder.alignment import AlignConfig
 from outergrad.decoder.decoding import DecoderConfig
 from outergrad.engine.events import Evaluated
-from outergrad.errors import RunError
+from outergrad.errors import InputError, RunError
 from outergrad.gradient.outer import OuterConfig, outer_gradient
 from outergrad.lattice.accuracy import PhoneClasses
 from outergrad.progress import Silent
@@ -49,13 +49,23 @@ def scores_of(name, short=()):
 def evaluator(monkeypatch):
     """Makes an evaluator of a kind; all say "yes", scores being what a graph is searched with."""
 
-    def make(kind, config=OUTER, graph=EITHER, short=()):
+    def make(kind, config=OUTER, graph=EITHER, short=(), unknown=()):
         whole = RunConfig()
+
+        def compiled(words):
+            if words == ("perhaps",):
+                raise InputError("the language model gives no probability to: perhaps")
+            return YES
+
         speech = SimpleNamespace(
             config=replace(whole, sequence=replace(whole.sequence, outer=config)),
             prepared=SimpleNamespace(
                 corpus=lambda part: Corpus(
-                    part, tuple(Utterance(u, u, ("yes",), Path("none.wav")) for u in IDS)
+                    part,
+                    tuple(
+                        Utterance(u, u, ("perhaps" if u in unknown else "yes",), Path("none.wav"))
+                        for u in IDS
+                    ),
                 )
             ),
             bootstrapped=SimpleNamespace(
@@ -66,7 +76,7 @@ def evaluator(monkeypatch):
             model=SimpleNamespace(scores=lambda x: x, log_priors=np.zeros(3, np.float32)),
             features=SimpleNamespace(stacked=lambda u: scores_of(u, short)),
             graph=graph,
-            references=SimpleNamespace(compile=lambda words: YES),
+            references=SimpleNamespace(compile=compiled),
         )
         monkeypatch.setattr(roles, "_Speech", lambda *arguments: speech)
         return roles.EvaluatorSource("", to_table(RunConfig()), kind.value)
@@ -123,6 +133,17 @@ def test_an_outcome_that_failed_is_counted_and_spoils_nothing(evaluator, kind, m
     assert held_out.criterion == pytest.approx(trained_on(kind, OUTER, EITHER, others))
 
 
+@KINDS
+def test_words_that_training_cannot_say_count_for_wer_only(evaluator, kind):
+    """As with lm.vocabulary=text: the unigram gives some words of the tuning speech nothing."""
+    held_out = evaluator(kind, unknown=IDS[:3]).evaluate()
+    assert held_out.criterion == pytest.approx(trained_on(kind, OUTER, EITHER, IDS[3:]))
+    assert held_out.without_reference == 3
+    assert held_out.failed == 0
+    assert held_out.words == len(IDS)
+    assert held_out.errors >= 3
+
+
 def test_a_criterion_that_covers_too_little_is_lost(evaluator):
     held_out = evaluator(Kind.MMI, short=IDS[:2]).evaluate()
     assert held_out.failed == 2
@@ -141,12 +162,24 @@ def test_parameters_that_ran_away_cover_nothing(evaluator):
     assert held_out.criterion == -np.inf
 
 
-@pytest.mark.parametrize(("failed", "said"), [(0, "%"), (3, "%; 3 utterances failed")])
-def test_failed_utterances_are_shown_to_the_person_who_waits(failed, said):
+@pytest.mark.parametrize(
+    ("failed", "without", "said"),
+    [
+        (0, 0, "%"),
+        (3, 0, "%; 3 utterances failed"),
+        (0, 2, "%; 2 utterances count for WER only"),
+    ],
+)
+def test_what_the_criterion_leaves_out_is_shown_to_the_person_who_waits(failed, without, said):
     notes = []
     progress = Silent()
     progress.note = notes.append
     listener = TrainingListener(progress, lambda *shown: None, Training("MMI", 12, 0.01))
     request = EvaluationRequest(0, 0, 0.0, 1e-4, 0.0)
-    listener(Evaluated(Evaluation(request, HeldOut(-0.1, words=9, failed=failed)), True))
+    listener(
+        Evaluated(
+            Evaluation(request, HeldOut(-0.1, words=9, failed=failed, without_reference=without)),
+            True,
+        )
+    )
     assert notes[0].endswith(said)

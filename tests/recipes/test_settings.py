@@ -23,6 +23,15 @@ def test_criteria_are_chosen_by_name():
         ("sequence.rate_scale.smbr=0", "rate scale of smbr"),
         ("sequence.auxiliary.kind=exact", "sequence.auxiliary.kind"),
         ("sequence.training.gap.every=-1", "gap"),
+        ("bootstrap.threads=0", "threads must be positive"),
+        ("bootstrap.monophone.frames_per_gaussian=0", "frames_per_gaussian"),
+        (
+            "bootstrap.alignment.first_beam=50.0",
+            "first_beam must be positive and at most retry_beam",
+        ),
+        ("decode.threads=0", "decode: threads"),
+        ("decode.lm_weights=[]", "decode: lm_weights"),
+        ("decode.insertion_penalties=[]", "decode: insertion_penalties"),
     ],
 )
 def test_what_makes_no_sense_is_refused(setting, message):

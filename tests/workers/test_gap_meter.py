@@ -81,6 +81,16 @@ def test_parameters_are_refreshed_when_the_gap_is_too_large():
     assert source.loaded[-1] == parameters[0] == 11.0
 
 
+@pytest.mark.parametrize(("reaction", "updates"), [("refresh", 11), ("none", 4)])
+def test_the_source_knows_how_new_its_parameters_are(reaction, updates):
+    """Lattices that are kept for so many updates would otherwise be kept for too long."""
+    source, made = meter(limit=0.5, reaction=reaction)
+    seen = []
+    source.seen = seen.append
+    run(made, 3, np.zeros(1, np.float32), Stamp((4,), 1.0))
+    assert seen[-1] == updates
+
+
 def test_a_small_gap_refreshes_nothing():
     _, made = meter(limit=5.0, reaction="refresh")
     held = Stamp((4,), 1.0)

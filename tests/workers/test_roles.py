@@ -5,7 +5,9 @@ import pytest
 
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
 from outergrad.errors import InputError
+from outergrad.gradient.inner import dense_rows
 from outergrad.ps.partition import Selection, Span
+from outergrad.randomness import rng
 from outergrad.workers.config import AsyncConfig, FetchPolicy
 from outergrad.workers.decoder import Decoder, flaw_of
 from outergrad.workers.evaluator import Evaluator
@@ -181,6 +183,26 @@ def test_good_rows_have_no_flaw():
     crossed = outer("u", [0.5, 0.5])
     crossed.values[:] = [0.5, -0.4, 0.5, -0.6]
     assert flaw_of(crossed) == "outer gradient does not sum to zero"
+
+
+@pytest.mark.parametrize("mass", [0.0, 0.1])
+def test_large_rows_may_round_in_proportion(mass):
+    """sMBR on an utterance of minutes: accuracies, and so rows, of thousands; CE mixed in."""
+    exact = 6000.0 * rng(3, "rows").standard_normal((20, 30))
+    exact -= (exact.sum(axis=1, keepdims=True) - mass) / 30
+    values = exact.astype(np.float32).ravel()
+    frames = np.arange(20, dtype=np.int32)
+    offsets = 30 * np.arange(21, dtype=np.int64)
+    pdfs = np.tile(np.arange(30, dtype=np.int32), 20)
+    made = OuterGradient(
+        "u", 20, frames, offsets, pdfs, values, FrameCounts(20, 20), -1.0, mass=mass
+    )
+    sums = np.add.reduceat(values, offsets[:-1], dtype=np.float64)
+    assert np.abs(sums - mass).max() > 1e-4, "rounding must be about something"
+    assert flaw_of(made) is None
+    dense_rows(offsets, pdfs, values, 30, mass)
+    values[3] *= np.float32(1.5)
+    assert "does not sum to" in flaw_of(made)
 
 
 def test_an_exception_names_the_utterance():

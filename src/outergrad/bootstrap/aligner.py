@@ -120,8 +120,16 @@ class Aligner:
         return {name: outcome for name, outcome in named if not isinstance(outcome, str)}
 
 
+MAX_FAILED = "bootstrap.alignment.max_failed"
+"""Setting that says how many utterances may be without alignment at the end."""
+
+
 def check_failures(
-    failed: Mapping[str, str], num_utterances: int, max_failed: float, what: str
+    failed: Mapping[str, str],
+    num_utterances: int,
+    max_failed: float,
+    what: str,
+    limit: str = MAX_FAILED,
 ) -> None:
     """Stop when too many utterances are without alignment.
 
@@ -130,6 +138,7 @@ def check_failures(
         num_utterances: utterances that there are.
         max_failed: share of them that may fail.
         what: what could not be done with them, for the message.
+        limit: where `max_failed` comes from, for the message.
 
     Raises:
         RunError: more failed.
@@ -143,6 +152,6 @@ def check_failures(
         lines.append(f"  {reason}: {count} ({', '.join(examples)}{more})")
     lines.append(
         "Check that transcripts and recordings belong together and the lexicon fits; "
-        f"at most {max_failed:.0%} may fail (alignment.max_failed)."
+        f"at most {max_failed:.0%} may fail ({limit})."
     )
     raise RunError("\n".join(lines))

@@ -26,8 +26,13 @@ class AlignmentConfig:
     """Share of the utterances that may be without alignment at the end of a training."""
 
     def __post_init__(self) -> None:
-        if not self.silence_boost > 0.0:
-            raise InputError(f"silence_boost must be positive, not {self.silence_boost}")
+        _positive(self, "silence_boost", "acoustic_scale")
+        for name in ("beam", "first_beam"):
+            if not 0.0 < getattr(self, name) <= self.retry_beam:
+                raise InputError(
+                    f"{name} must be positive and at most retry_beam ({self.retry_beam}), "
+                    f"not {getattr(self, name)}"
+                )
         if not 0.0 <= self.max_failed <= 1.0:
             raise InputError(f"max_failed must be in [0, 1], not {self.max_failed}")
 
@@ -48,7 +53,10 @@ class MonophoneConfig:
     num_gaussians: int = 1000
     """Gaussians at the end, if the frames suffice for them."""
     frames_per_gaussian: int = 100
-    """There are at most so many Gaussians that each has this many frames."""
+    """Frames of the corpus for each Gaussian: on little speech there are fewer Gaussians."""
+
+    def __post_init__(self) -> None:
+        _positive(self, "iterations", "num_gaussians", "frames_per_gaussian")
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,11 @@ class TreeConfig:
     """Log-likelihood (nats) that a split must gain."""
     variance_floor: float = 0.01
     """Smallest variance of a node, as a share of the variance of all frames in that dimension."""
+
+    def __post_init__(self) -> None:
+        _positive(self, "min_occupancy", "variance_floor")
+        if self.num_leaves < 0:
+            raise InputError(f"num_leaves must not be negative, it is {self.num_leaves}")
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,9 @@ class TriphoneConfig:
     """Iterations over which the number of Gaussians grows."""
     gaussians_per_leaf: float = 10.0
     """Gaussians at the end for each tied state, on average."""
+
+    def __post_init__(self) -> None:
+        _positive(self, "iterations", "gaussians_per_leaf")
 
 
 @dataclass(frozen=True)
@@ -101,3 +117,13 @@ class BootstrapConfig:
     """Threads that align and collect statistics; the result does not depend on it."""
     seed: int = 1
     """Seed of the random directions in which split Gaussians are moved apart."""
+
+    def __post_init__(self) -> None:
+        _positive(self, "silence_states", "speech_states", "threads")
+
+
+def _positive(settings: object, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 < value < float("inf"):  # nan fails, too
+            raise InputError(f"{name} must be positive, not {value}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from outergrad.arrays import Float64Array, Int32Array
-from outergrad.bootstrap.aligner import Aligner, check_failures
+from outergrad.bootstrap.aligner import MAX_FAILED, Aligner, check_failures
 from outergrad.bootstrap.config import BootstrapConfig
 from outergrad.bootstrap.frames import GmmFrames
 from outergrad.errors import InputError
@@ -158,7 +158,13 @@ def train(
         for iteration in range(1, schedule.iterations + 1):
             if iteration in schedule.realign:
                 alignments = aligner.align(gmm, beam)
-                check_failures(aligner.failed, len(frames), MAX_FAILED_UNDERWAY, "no alignment")
+                check_failures(
+                    aligner.failed,
+                    len(frames),
+                    MAX_FAILED_UNDERWAY,
+                    "no alignment",
+                    f"before the last pass of the {name} training, whatever {MAX_FAILED} is",
+                )
                 beam = config.alignment.beam
                 pdfs = frame_pdfs(frames, alignments, hmm)
                 hmm = hmm.with_transition_counts(transition_counts(alignments, hmm.transitions))

@@ -50,11 +50,14 @@ class GmmFrames:
             ids: utterances wanted, instead of all in `speakers`.
 
         Raises:
-            InputError: no utterance, or one without frames.
+            InputError: no utterance, or one without speaker or frames.
         """
         wanted = tuple(speakers if ids is None else ids)
         if not wanted:
             raise InputError("no utterances to train or decode")
+        unknown = [utterance for utterance in wanted if utterance not in speakers]
+        if unknown:
+            raise InputError(f"utterance {unknown[0]} has no speaker ({len(unknown)} have none)")
         raw = [_frames(mfcc, utterance) for utterance in wanted]
         for utterance, frames in zip(wanted, raw, strict=True):
             if frames.ndim != 2 or not len(frames):
@@ -92,10 +95,23 @@ class GmmFrames:
         return len(self.x)
 
     def moments(self) -> tuple[Float64Array, Float64Array]:
-        """Mean and variance of all frames, float64 [D] each."""
+        """Mean and variance of all frames, float64 [D] each.
+
+        Raises:
+            InputError: a dimension does not vary; Gaussians would give scores that are no numbers.
+        """
         mean = self.x.mean(axis=0, dtype=np.float64)
         second = np.einsum("td,td->d", self.x, self.x, dtype=np.float64) / len(self.x)
-        return mean, np.maximum(second - mean**2, np.finfo(np.float32).tiny)
+        variance = np.maximum(second - mean**2, 0.0)
+        # Below that the difference is rounding.
+        constant = np.flatnonzero(variance <= np.maximum(1e-14 * second, np.finfo(np.float32).tiny))
+        if len(constant):
+            raise InputError(
+                f"dimension {constant[0]} of the GMM features (0 ... {len(mean) - 1}: MFCC, first "
+                f"and second derivatives) is the same in all {len(self.x)} frames, "
+                f"{len(constant)} dimensions in all: check the recordings and the MFCC settings"
+            )
+        return mean, variance
 
 
 def _frames(mfcc: MfccSource | Mapping[str, Float32Array], utterance: str) -> Float32Array:

@@ -2,7 +2,7 @@
 
 from outergrad.criteria.config import CriterionConfig
 from outergrad.criteria.mmi import mmi
-from outergrad.criteria.numerator import Denominator, Numerator, sum_of
+from outergrad.criteria.numerator import Denominator, Numerator, reference_missing, sum_of
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.lattice.accuracy import PhoneClasses, boost
 from outergrad.lattice.paths import forward_backward, log_z
@@ -55,5 +55,5 @@ def boosted_mmi(
         utterance=utterance,
         numerator_sum=numerator.sum,
         denominator_sum=sum_of(denominator),
-        plain_log_z=log_z(denominator),
+        missing=reference_missing(numerator, denominator, log_z(denominator)),
     )

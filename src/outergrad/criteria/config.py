@@ -43,8 +43,9 @@ class CriterionConfig:
     """A frame cancels when its row of the outer gradient has less absolute mass than this
     (0 = only without any)."""
     add_reference: bool = False
-    """MMI, bMMI: when beam search lost the reference, add the numerator's mass to the denominator:
-    repairs the criterion, and frame rejection is left with nothing to reject."""
+    """MMI, bMMI: when beam search lost the reference, add the numerator's mass to the denominator.
+    The criterion is then at most 0, and frames are rejected only where the share of that mass
+    is below `rejection`, as for any reference far worse than the best path."""
     boost: float = 0.1
     """bMMI: nats by which a wrong frame makes a competitor likelier."""
     silence_error: float = 0.0

@@ -7,7 +7,7 @@ from outergrad.criteria.bmmi import boosted_mmi
 from outergrad.criteria.config import CriterionConfig, Kind
 from outergrad.criteria.mmi import mmi
 from outergrad.criteria.mpe import mpe
-from outergrad.criteria.numerator import Denominator, Numerator, sum_of
+from outergrad.criteria.numerator import Denominator, Numerator, reference_missing, sum_of
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.criteria.silence import weigh_silence
 from outergrad.criteria.smbr import smbr
@@ -37,13 +37,15 @@ def _mmi(
     utterance: str,
     classes: PhoneClasses | None,
 ) -> OuterGradient:
+    occupancies = forward_backward(denominator)
     return mmi(
         numerator.occupancies,
-        forward_backward(denominator),
+        occupancies,
         config,
         utterance=utterance,
         numerator_sum=numerator.sum,
         denominator_sum=sum_of(denominator),
+        missing=reference_missing(numerator, denominator, occupancies.log_z),
     )
 
 

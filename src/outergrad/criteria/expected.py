@@ -6,12 +6,11 @@ import numpy as np
 
 from outergrad.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from outergrad.criteria.config import CriterionConfig
-from outergrad.criteria.numerator import Numerator
+from outergrad.criteria.numerator import Denominator, Numerator, reference_missing
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.criteria.rows import (
     CANCELLED,
     KEPT,
-    LOST_REFERENCE,
     REJECTED,
     ROW_SUM_TOLERANCE,
     gathered,
@@ -21,13 +20,19 @@ from outergrad.lattice.accuracy import ExpectedAccuracy
 
 
 def from_accuracies(
-    expected: ExpectedAccuracy, numerator: Numerator, config: CriterionConfig, *, utterance: str
+    expected: ExpectedAccuracy,
+    numerator: Numerator,
+    denominator: Denominator,
+    config: CriterionConfig,
+    *,
+    utterance: str,
 ) -> OuterGradient:
     """The outer gradient of an expected accuracy; its value is E[A] - T.
 
     Args:
         expected: expectation and derivative of the lattice.
         numerator: the reference; frames in which the lattice does not know its state are rejected.
+        denominator: the lattice.
         config: rejection and cancellation thresholds.
         utterance: its id.
 
@@ -36,8 +41,7 @@ def from_accuracies(
         score, "occupancies-off" when occupancies do not sum to one or rows not to zero.
     """
     num_frames = len(expected.offsets) - 1
-    log_z_num = numerator.occupancies.log_z
-    if not math.isfinite(log_z_num):
+    if not math.isfinite(numerator.occupancies.log_z):
         return OuterGradient.failure(utterance, num_frames, "numerator-impossible")
     fates, lengths, pdfs, values = _rows(
         expected.offsets,
@@ -50,7 +54,7 @@ def from_accuracies(
     )
     if len(fates) < num_frames:
         return OuterGradient.failure(utterance, num_frames, "occupancies-off")
-    missing = expected.log_z < log_z_num - LOST_REFERENCE
+    missing = reference_missing(numerator, denominator, expected.log_z)
     value = expected.value - num_frames
     return gathered(utterance, fates, lengths, pdfs, values, value, missing)
 

@@ -10,7 +10,6 @@ from outergrad.criteria.outcome import OuterGradient
 from outergrad.criteria.rows import (
     CANCELLED,
     KEPT,
-    LOST_REFERENCE,
     REJECTED,
     ROW_SUM_TOLERANCE,
     gathered,
@@ -28,7 +27,7 @@ def mmi(
     utterance: str,
     numerator_sum: Sum,
     denominator_sum: Sum,
-    plain_log_z: float | None = None,
+    missing: bool,
 ) -> OuterGradient:
     """MMI of one utterance.
 
@@ -44,9 +43,9 @@ def mmi(
         utterance: its id, for the outcome.
         numerator_sum: what the numerator sums over.
         denominator_sum: what the denominator sums over.
-        plain_log_z: log of the lattice's mass without boosting, nats; that of the denominator by
-            default. The reference is lost when this is below log Z_num: a boosted denominator can
-            outweigh a reference that is not in it.
+        missing: whether the denominator has lost the reference, see `reference_missing`. With
+            `config.add_reference` the numerator's mass is then added to the denominator, and the
+            value is below 0; otherwise it can have either sign.
 
     Returns:
         The outer gradient; a failure (`reason` set) when a side is empty ("numerator-impossible",
@@ -56,7 +55,8 @@ def mmi(
     Raises:
         InputError: the sums are of different kinds, or the sides have different lengths.
 
-    Source: PAPER Eq. 2, its gradient, and section 7 ("Which sum"); frame rejection section 2.
+    Source: PAPER Eq. 2, its gradient, and section 7 ("Which sum", "Is the reference in the
+        denominator?"); frame rejection section 2.
     """
     if numerator_sum != denominator_sum:
         raise InputError(
@@ -73,8 +73,6 @@ def mmi(
         return OuterGradient.failure(utterance, num_frames, "numerator-impossible")
     if not math.isfinite(denominator.log_z):
         return OuterGradient.failure(utterance, num_frames, "denominator-impossible")
-    plain = denominator.log_z if plain_log_z is None else plain_log_z
-    missing = plain < numerator.log_z - LOST_REFERENCE
     log_z_den, added = denominator.log_z, 0.0
     if missing and config.add_reference:
         log_z_den = float(np.logaddexp(numerator.log_z, denominator.log_z))

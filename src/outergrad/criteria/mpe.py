@@ -32,5 +32,9 @@ def mpe(
         one_silence_class=config.one_silence_class,
     )
     return from_accuracies(
-        expected_accuracy(denominator, accuracies), numerator, config, utterance=utterance
+        expected_accuracy(denominator, accuracies),
+        numerator,
+        denominator,
+        config,
+        utterance=utterance,
     )

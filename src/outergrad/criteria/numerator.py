@@ -7,7 +7,12 @@ from outergrad.lattice.lattice import Lattice
 from outergrad.lattice.occupancies import Occupancies
 from outergrad.lattice.path import Path
 from outergrad.lattice.paths import best_path, forward_backward
+from outergrad.lattice.reference import contains_words
 from outergrad.lattice.word_lattice import WordLattice
+
+# log Z_den below log Z_num by more than this, nats, says that something of the reference is lost.
+# The two sides take graph costs from differently pushed float32 graphs, which differ by some 1e-4.
+LOST_MASS = 0.01
 
 Denominator = Lattice | WordLattice
 """The lattice of the weak language model: all alignments, or one per word string."""
@@ -41,3 +46,25 @@ def sum_of(denominator: Denominator) -> Sum:
     if isinstance(denominator, WordLattice):
         return Sum.BEST_ALIGNMENT
     return Sum.ALL_ALIGNMENTS
+
+
+def reference_missing(numerator: Numerator, denominator: Denominator, log_z: float) -> bool:
+    """Whether beam search lost the reference.
+
+    It did when no path of the lattice says the reference's words: mostly they are worse than the
+    best path by more than the lattice beam, and log Z_den >= log Z_num tells nothing. It also did
+    when the lattice says them, but log Z_den < log Z_num - 0.01: then the alignments that carry
+    the reference's mass are not among those it has, and the criterion is above 0.
+
+    Args:
+        numerator: the reference; the words of its alignment are word_ids of the denominator's
+            graph.
+        denominator: the lattice.
+        log_z: log of the lattice's mass, nats, without boosting: a boosted denominator can
+            outweigh a reference that is not in it.
+
+    Source: PAPER section 7 ("Is the reference in the denominator?"), which goes by the mass alone.
+    """
+    if log_z < numerator.occupancies.log_z - LOST_MASS:
+        return True
+    return not contains_words(denominator, numerator.alignment.words)

@@ -72,8 +72,9 @@ class OuterGradient:
     """Criterion summed over frames: log Z_num - log Z_den for MMI (natural log), minus the
     expected number of wrong frames for sMBR and MPE."""
     reference_missing: bool = False
-    """True when log Z_den < log Z_num, boosting apart: beam search lost the reference. Unless it
-    was added to the denominator, the value of MMI is then positive."""
+    """True when beam search lost the reference: the lattice does not say its words, or not with
+    its mass (log Z_den < log Z_num). Unless the reference was added to the denominator, the value
+    of MMI can then be positive."""
     reason: str | None = None
     """Short code of the failure, None on success."""
     mass: float = 0.0

@@ -6,6 +6,7 @@ import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.decoder.collect import collect
+from outergrad.decoder.cutoff import LARGEST
 from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.pruning import prune_final
 from outergrad.decoder.records import Limits, Workspace, graph_view
@@ -15,8 +16,6 @@ from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.lattice.lattice import Lattice
 from outergrad.lattice.one_alignment import one_alignment_per_word_string
 from outergrad.lattice.word_lattice import WordLattice
-
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def decode(
     limits = Limits(
         acoustic_scale=np.float32(config.acoustic_scale),
         beam=np.float32(config.beam),
-        lattice_beam=np.float32(min(config.lattice_beam, _LARGEST)),
+        lattice_beam=np.float32(min(config.lattice_beam, LARGEST)),
         max_active=config.max_active,
         min_active=config.min_active,
         prune_interval=config.prune_interval,

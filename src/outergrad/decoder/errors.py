@@ -8,7 +8,7 @@ class DecodingError(RunError):
 
     Attributes:
         reason: short code for counting, one of ``no-frames``, ``invalid-scores``, ``no-path``
-            (every path died before the last frame), ``no-final-state`` (the last frame was
+            (every path died, be it in the last frame), ``no-final-state`` (the last frame was
             reached, but no final state), ``no-memory`` (more frames than memory allows).
     """
 

@@ -151,12 +151,6 @@ class Workspace:
             )
         return self._trellis
 
-    @property
-    def num_bytes(self) -> int:
-        """Memory reserved; what an utterance did not reach is reserved but not in use."""
-        arrays = (self._slot, self._chain, self._reached, self._pending, *self._trellis)
-        return sum(array.nbytes for array in arrays)
-
     def keep(self, trellis: Trellis) -> None:
         """Take back a trellis whose arrays may have grown."""
         self._trellis = trellis

@@ -56,7 +56,7 @@ class Totals:
     frames: FrameCounts = field(default_factory=FrameCounts)
     """What became of the frames, over all outer gradients."""
     reference_missing: int = 0
-    """Outer gradients whose beam search lost the reference (positive criterion)."""
+    """Outer gradients whose beam search lost the reference: it is not among the lattice's paths."""
     restarts: int = 0
     """Workers restarted after they died."""
     pushes: ShardCounts = field(default_factory=ShardCounts)

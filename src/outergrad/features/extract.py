@@ -113,7 +113,7 @@ class FrontEnd:
                 int(values["right"]),
                 int(values["rate"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"damaged description of features: {error!r}") from error
 
     @classmethod

@@ -110,7 +110,7 @@ class Statistics:
                 speaker_mean=bool(values["speaker_mean"]),
                 global_variance=bool(values["global_variance"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(f"damaged normalisation statistics: {error!r}") from error
         vectors = [mean, deviation, *speakers.values()]
         if any(v.ndim != 1 or len(v) != len(mean) or not np.isfinite(v).all() for v in vectors):

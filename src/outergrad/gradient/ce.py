@@ -97,6 +97,7 @@ def train_ce(
     *,
     seed: int,
     held_out_source: FrameSource | None = None,
+    held_out_targets: Mapping[str, Int32Array] | None = None,
     state: Path | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
     on_frames: Callable[[int, int], None] | None = None,
@@ -116,6 +117,8 @@ def train_ce(
         config: how to train.
         seed: decides the order of frames and dropout.
         held_out_source: stacked features of the held-out utterances; None: those of `source`.
+        held_out_targets: their targets, whose ids may be those of other training utterances; None:
+            those of `targets`.
         state: directory to keep the state in after each epoch; if it holds the state of this very
             training, training goes on from there and ends with the same bits.
         on_epoch: called with each epoch's record as it is made.
@@ -131,11 +134,13 @@ def train_ce(
     num_pdfs = module.config.num_pdfs
     frames = FrameSet.of(source, targets, training, num_pdfs)
     held_out_source = held_out_source or source
-    FrameSet.of(held_out_source, targets, held_out, num_pdfs)  # checks the held-out side, too
+    held_out_targets = targets if held_out_targets is None else held_out_targets
+    FrameSet.of(held_out_source, held_out_targets, held_out, num_pdfs)  # checks that side, too
     if not frames.num_frames or not held_out:
         raise InputError("CE: training needs frames, and held-out utterances to stop by")
     with torch_threads(config.threads):
-        trainer = _Trainer(module, source, targets, frames, held_out_source, held_out, config, seed)
+        measured = _HeldOut(held_out_source, held_out_targets, tuple(held_out))
+        trainer = _Trainer(module, source, frames, measured, config, seed)
         current = None if state is None else read_state(state, trainer.fingerprint)
         if current is None:
             current = trainer.initial()
@@ -164,6 +169,18 @@ def frame_score(
     return score
 
 
+@dataclass(frozen=True, slots=True)
+class _HeldOut:
+    """What is measured after each epoch."""
+
+    source: FrameSource
+    targets: Mapping[str, Int32Array]
+    utterances: tuple[str, ...]
+
+    def score(self, module: Dnn) -> FrameScore:
+        return frame_score(module, self.source, self.targets, self.utterances)
+
+
 class _Trainer:
     """One training: everything that does not change between epochs."""
 
@@ -171,18 +188,14 @@ class _Trainer:
         self,
         module: Dnn,
         source: FrameSource,
-        targets: Mapping[str, Int32Array],
         frames: FrameSet,
-        held_out_source: FrameSource,
-        held_out: Sequence[str],
+        held_out: _HeldOut,
         config: CeConfig,
         seed: int,
     ):
         self.module = module
         self.source = source
-        self.targets = targets
         self.frames = frames
-        self.held_out_source = held_out_source
         self.held_out = held_out
         self.config = config
         self.seed = seed
@@ -190,7 +203,7 @@ class _Trainer:
             "config": repr(config),
             "network": repr(module.config),
             "seed": seed,
-            "data": _digest(*frames.utterances, frames.targets.tobytes(), *held_out),
+            "data": _digest(*frames.utterances, frames.targets.tobytes(), *held_out.utterances),
             "start": _digest(flatten(module).tobytes()),
         }
         self.optimizer: torch.optim.Optimizer = self._fresh_optimizer()
@@ -212,7 +225,7 @@ class _Trainer:
 
     def initial(self) -> CeState:
         """State before the first epoch: the parameters at hand are the best so far."""
-        score = frame_score(self.module, self.held_out_source, self.targets, self.held_out)
+        score = self.held_out.score(self.module)
         vector = flatten(self.module)
         return CeState(
             epoch=0,
@@ -257,8 +270,8 @@ class _Trainer:
             )
         score = FrameScore()
         if not diverged:
-            score = frame_score(self.module, self.held_out_source, self.targets, self.held_out)
-        record = EpochRecord(epoch, train_ce, score.cross_entropy, score.error_rate, state.rate)
+            score = self.held_out.score(self.module)
+        record = EpochRecord(epoch, train_ce, score.cross_entropy, score.errors.rate, state.rate)
         better = score.cross_entropy < state.best_ce
         if not better:  # nan included
             load_flat(self.module, state.best)

@@ -7,15 +7,12 @@ import torch
 
 from outergrad.arrays import Float32Array, Int32Array, Int64Array
 from outergrad.criteria.outcome import Anchor
+from outergrad.criteria.rows import row_sums
 from outergrad.errors import InputError
 from outergrad.gradient.auxiliary import AuxiliaryRows, logit_gradient
 from outergrad.nnet.dnn import Dnn
 from outergrad.nnet.parameters import ParameterLayout
 from outergrad.nnet.precision import Device, Precision, autocast
-
-# Rows are stored in float32 and have up to some hundred entries of magnitude at most 1, so their
-# rounded sum is below 1e-5; a row that is off by more was not made by a criterion of this package.
-ROW_SUM_TOLERANCE = 1e-4
 
 
 def inner_gradient(
@@ -134,17 +131,14 @@ def dense_rows(
         raise InputError(f"outer gradient: {len(pdfs)} pdf_ids, but {len(values)} values")
     if len(pdfs) and not 0 <= int(pdfs.min()) <= int(pdfs.max()) < num_pdfs:
         raise InputError(f"outer gradient: pdf_ids must be in [0, {num_pdfs})")
-    rows = np.repeat(np.arange(num_rows), counts)
-    sums = np.bincount(rows, weights=values, minlength=num_rows)
-    # Written so that nan fails, too.
-    right = np.abs(sums - mass) <= ROW_SUM_TOLERANCE
-    if not np.all(right):
-        worst = int(np.argmax(~right))
+    sums, off = row_sums(offsets, values, mass)
+    if off.any():
+        worst = int(np.argmax(off))
         wanted = f"{mass:g}" if mass else "zero"
         raise InputError(
             f"outer gradient: row {worst} sums to {sums[worst]:g}, not to {wanted}; "
             "it would push all posteriors of its frame"
         )
     dense = np.zeros((num_rows, num_pdfs), dtype=np.float32)
-    dense[rows, pdfs] = values
+    dense[np.repeat(np.arange(num_rows), counts), pdfs] = values
     return dense

@@ -63,7 +63,7 @@ class NumeratorGraphs(Protocol):
     """Makes the graph of a word string; `UtteranceGraphs` is one."""
 
     def compile(self, words: Sequence[str], /) -> DecodingGraph:
-        """The graph of all alignments of `words`, with the denominator's word costs."""
+        """All alignments of `words`, with word costs and word_ids of the denominator graph."""
 
 
 def outer_gradient(

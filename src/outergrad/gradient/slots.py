@@ -60,11 +60,6 @@ class Slots(Generic[T]):
                 self._held[slot] = None
         return utterances, np.array(frames, dtype=np.int64)
 
-    @property
-    def held(self) -> list[T]:
-        """Utterances that still have frames to give."""
-        return [held[0] for held in self._held if held is not None]
-
     def _load(self, slot: int) -> tuple[T, int] | None:
         given = self._next_utterance()
         while given is not None and given[1] == 0:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -196,21 +195,6 @@ class DecodingGraph:
         """Arc number of the self-loop of state 0."""
         return len(self.arc_table)
 
-    @cached_property
-    def _word_ids(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(self.words)}
-
-    def word_id(self, word: str) -> int:
-        """The word_id of `word`.
-
-        Raises:
-            InputError: the graph does not know the word.
-        """
-        try:
-            return self._word_ids[word]
-        except KeyError:
-            raise InputError(f"the decoding graph has no word {word!r}") from None
-
     def arcs(self) -> Arcs:
         """All arcs as flat arrays, in order of their numbers, absent self-loops left out."""
         first_epsilon = int(self.epsilon_first[0])
@@ -280,7 +264,7 @@ class DecodingGraph:
                 words=tuple(str(word) for word in description["words"]),
                 **{name: np.asarray(array) for name, array in arrays.items()},
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{directory}/graph.json: damaged: {error!r}") from error
         problem = _problem(graph)
         if problem:

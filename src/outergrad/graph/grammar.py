@@ -17,7 +17,8 @@ def grammar(lm: NgramModel, word_ids: Mapping[str, int], backoff: int) -> Transd
     Back-off arcs carry the input label `backoff` (Kaldi's ``#0``) and may also be taken where an
     n-gram is listed, as in Kaldi. Histories that no n-gram extends get no state: their back-off
     weight is on the arc that would lead to them. n-grams with a word that is not in `word_ids` are
-    left out, and probabilities are not renormalised.
+    left out, and probabilities are not renormalised. So are n-grams that end in ``<s>``: nothing
+    is ever followed by a begin, whatever probability a file gives it (KenLM writes 0 for 1).
 
     Args:
         lm: language model.
@@ -31,7 +32,7 @@ def grammar(lm: NgramModel, word_ids: Mapping[str, int], backoff: int) -> Transd
     ngrams = {
         ngram: score
         for ngram, score in lm.log_probs.items()
-        if score > -math.inf and usable.issuperset(ngram)
+        if score > -math.inf and ngram[-1] != BEGIN and usable.issuperset(ngram)
     }
     histories = {(), *(ngram[:-1] for ngram in ngrams)}
     if lm.order > 1:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
 
 from outergrad.errors import InputError
 
@@ -19,26 +17,6 @@ UNKNOWN = ("<unk>", "<UNK>")
 """Words that stand for all words outside the vocabulary, in models that have one."""
 
 Ngram = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TextScore:
-    """What a language model says about a text."""
-
-    log_prob: float
-    """Natural log of the probability of all events but the unknown words."""
-    words: int
-    """Words of the text, sentence ends not counted."""
-    sentences: int
-    """Sentences, each of which ends with one more event."""
-    unknown: int
-    """Words that the model does not know; they are left out of `log_prob`."""
-
-    @property
-    def perplexity(self) -> float:
-        """exp(-log_prob / events) with events = words - unknown + sentences (SRILM's ``ppl``)."""
-        events = self.words - self.unknown + self.sentences
-        return math.exp(-self.log_prob / events) if events else math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +71,6 @@ class NgramModel:
         """The word that stands for unknown words, None in a model of a closed vocabulary."""
         return next((word for word in UNKNOWN if (word,) in self.log_probs), None)
 
-    @cached_property
-    def counts(self) -> tuple[int, ...]:
-        """Number of listed n-grams of order 1, 2, ..."""
-        lengths = [len(ngram) for ngram in self.log_probs]
-        return tuple(int(n) for n in np.bincount(lengths, minlength=self.order + 1)[1:])
-
     def log_prob(self, word: str, history: Sequence[str] = ()) -> float:
         """Natural log p(word | history), -inf for a word that is not listed.
 
@@ -129,28 +101,3 @@ class NgramModel:
             scores.append(self.log_prob(known, history[-self.order :]))
             history.append(known)
         return scores
-
-    def sentence_log_prob(self, words: Sequence[str]) -> float:
-        """Natural log probability of a whole sentence, its end included."""
-        return math.fsum(self.sentence_log_probs(words))
-
-    def score_text(self, sentences: Iterable[Sequence[str]]) -> TextScore:
-        """Score a text; words that the model does not know are counted and left out."""
-        log_prob, words, count, unknown = 0.0, 0, 0, 0
-        for sentence in sentences:
-            scores = [
-                score
-                for word, score in zip(
-                    (*sentence, END), self.sentence_log_probs(sentence), strict=True
-                )
-                if (word,) in self.log_probs
-            ]
-            log_prob += math.fsum(scores)
-            words += len(sentence)
-            count += 1
-            unknown += len(sentence) + 1 - len(scores)
-        return TextScore(log_prob, words, count, unknown)
-
-    def perplexity(self, sentences: Iterable[Sequence[str]]) -> float:
-        """Perplexity of a text without its unknown words, sentence ends counted as events."""
-        return self.score_text(sentences).perplexity

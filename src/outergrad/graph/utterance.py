@@ -109,8 +109,11 @@ class UtteranceGraphs:
             words: words of the lexicon; none at all means optional silence.
 
         Raises:
-            InputError: a word that the lexicon or the language model does not have.
+            InputError: a word that the lexicon or the language model does not have, or a string
+                in place of words.
         """
+        if isinstance(words, str):
+            raise InputError(f"a transcript must be a sequence of words, not one string: {words!r}")
         ways = [self._pronunciations(word) for word in words]
         costs, end_cost = self._costs(words)
         sketch = _Sketch(len(words))

@@ -101,7 +101,7 @@ class Alignments(Mapping[str, Int32Array]):
                 raise InputError(f"{folder / DATA_FILE}: not a list of int32 transition_ids")
             ids = tuple(str(name) for name in index["ids"])
             return cls(ids, np.array(index["offsets"], dtype=np.int64), flat)
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InputError(f"{folder}: not alignments: {error!r}") from error
 
 

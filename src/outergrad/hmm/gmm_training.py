@@ -31,6 +31,13 @@ class GmmTrainingConfig:
     min_split_count: float = 20.0
     """Frames per Gaussian below which a pdf gets no more of them."""
 
+    def __post_init__(self) -> None:
+        if not 0.0 < self.variance_floor <= 1.0:
+            raise InputError(f"variance_floor must be in (0, 1], not {self.variance_floor}")
+        for name in ("min_occupancy", "min_weight", "split_perturbation", "min_split_count"):
+            if not 0.0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"{name} must be 0 or more, not {getattr(self, name)}")
+
 
 @dataclass(frozen=True, eq=False)
 class GmmStatistics:

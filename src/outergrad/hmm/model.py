@@ -80,6 +80,6 @@ class HmmModel:
             tying = StateTying.from_json(stored["tying"])
             log_prob = np.array(stored["log_prob"], dtype=np.float64)
             transitions = TransitionModel(topology, tying, phones, log_prob)
-        except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+        except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InputError(f"{path}: not an HMM model: {error!r}") from error
         return cls(phones, topology, tying, transitions)

@@ -72,21 +72,6 @@ class PhoneHmm:
             (first_arcs, *(middle_arcs for _ in range(1, last)), ((last, 0.75), (last + 1, 0.25)))
         )
 
-    @property
-    def min_frames(self) -> int:
-        """Length in frames of the shortest path through the phone."""
-        distance = {0: 0}
-        frontier = [0]
-        while frontier:
-            reached = []
-            for state in frontier:
-                for target, _ in self.states[state] if state < len(self.states) else ():
-                    if target not in distance:
-                        distance[target] = distance[state] + 1
-                        reached.append(target)
-            frontier = reached
-        return distance[len(self.states)]
-
 
 @dataclass(frozen=True)
 class Topology:
@@ -142,10 +127,6 @@ class Topology:
         """Number of emitting hmm_states of `phone`, which is also the number of its exit."""
         return len(self.hmm(phone).states)
 
-    def min_frames(self, phone: int) -> int:
-        """Length in frames of the shortest path through `phone`."""
-        return self.hmm(phone).min_frames
-
     def to_json(self) -> dict[str, Any]:
         """This topology as JSON-able objects."""
         kinds = list(dict.fromkeys(self.phones))
@@ -169,7 +150,7 @@ class Topology:
             if any(not 0 <= index < len(kinds) for index in stored["phones"]):
                 raise InputError("a phone's kind of HMM is not listed")
             return cls(tuple(kinds[index] for index in stored["phones"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"not a topology: {error!r}") from error
 
 

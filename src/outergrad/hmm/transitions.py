@@ -149,20 +149,6 @@ class TransitionModel:
                 log_prob[ids] = np.log(_floored(counts[ids], floor))
         return TransitionModel(self.topology, self.tying, self.phones, log_prob)
 
-    def show(self) -> str:
-        """The model as text, in the form of Kaldi's ``show-transitions``."""
-        lines = []
-        for number, ((phone, state, pdf), arcs) in enumerate(self._by_triple.items(), start=1):
-            lines.append(
-                f"Transition-state {number}: phone = {self.phones.name(phone)} "
-                f"hmm-state = {state} pdf = {pdf}"
-            )
-            for transition, target in arcs:
-                what = "self-loop" if target == state else f"{state} -> {target}"
-                p = np.exp(self.log_prob[transition])
-                lines.append(f" Transition-id = {transition} p = {p:.6g} [{what}]")
-        return "\n".join(lines) + "\n"
-
     def _check_log_prob(self) -> None:
         if self.log_prob.shape != self.pdf_of.shape:
             raise InputError(

@@ -67,7 +67,8 @@ class StateTying:
                     seen.add(node.pdf)
                 elif node.position not in allowed:
                     raise InputError(f"a tree asks about position {node.position} of the window")
-        if seen != set(range(self.num_pdfs)):
+        # Counted, because a damaged file may say that there are very many.
+        if len(seen) != self.num_pdfs or not all(0 <= pdf < self.num_pdfs for pdf in seen):
             raise InputError(f"the trees' leaves must carry the pdf_ids 0 ... {self.num_pdfs - 1}")
 
     @classmethod
@@ -149,7 +150,7 @@ class StateTying:
                 int(stored["num_pdfs"]),
                 tuple(_node_from_json(root) for root in stored["roots"]),
             )
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InputError(f"not a state tying: {error!r}") from error
 
 

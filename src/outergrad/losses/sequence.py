@@ -46,8 +46,8 @@ class SequenceLoss(torch.nn.Module):
 
     over the utterances that could be searched. Its gradient is exact for the lattices as they were
     pruned, and leaves out cancelled and rejected frames; set both thresholds to 0 to keep them all.
-    After each call `failures` lists what could not be searched, and `counts` and `value` say what
-    became of the others.
+    After each call `failures` lists what could not be searched, whose logits get a zero gradient
+    even where they are not finite, and `counts` and `value` say what became of the others.
 
     Attributes:
         failures: of the last call, in the order of the batch.
@@ -162,6 +162,13 @@ class SequenceLoss(torch.nn.Module):
             log_posteriors = torch.log_softmax(precise.masked_fill(padding, 0.0), dim=2)
         scores = (log_posteriors.detach() - self.log_priors).float().cpu().numpy()
         outcomes = self._search(scores, sizes, transcripts, names)
+        failed = [outer.failed for outer in outcomes]
+        if any(failed):
+            # The softmax passes nan on even to a zero gradient (0 x nan), so that one utterance
+            # with wrong logits would spoil all parameters: it is cut off before the softmax.
+            out = torch.tensor(failed, device=logits.device)[:, None, None]
+            with torch.autocast(logits.device.type, enabled=False):
+                log_posteriors = torch.log_softmax(precise.masked_fill(padding | out, 0.0), dim=2)
         self.failures = tuple(
             Failure(index, outer.utterance, outer.reason)
             for index, outer in enumerate(outcomes)
@@ -283,7 +290,7 @@ class _Contact(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, outside: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        """The entries, dense; the occupancies' own derivative is not known and not left out."""
+        """The entries, dense; the occupancies' own derivative is not known, so it is refused."""
         if torch.is_grad_enabled():
             raise RunError("sequence losses have no second derivative: call without create_graph")
         places, weights = ctx.saved_tensors

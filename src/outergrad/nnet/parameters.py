@@ -48,13 +48,6 @@ class ParameterLayout:
         """The softmax layer's part of the vector (for last-layer-only updates, Fig. 7)."""
         return self.layer_slice(self.layers[-1])
 
-    def tensor_slice(self, name: str) -> slice:
-        """The part of the vector that holds one tensor."""
-        if name not in self.names:
-            raise InputError(f"no parameter {name!r}; there are: {', '.join(self.names)}")
-        index = self.names.index(name)
-        return slice(self.offsets[index], self.offsets[index + 1])
-
     def layer_slice(self, layer: str) -> slice:
         """The part of the vector that holds one layer, weights and biases."""
         members = [i for i, name in enumerate(self.names) if name.rpartition(".")[0] == layer]

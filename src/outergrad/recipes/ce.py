@@ -55,11 +55,8 @@ def run_ce(
     """
     hmm = bootstrapped.hmm("tri")
     alignments = {part: bootstrapped.alignments(part) for part in ("train", "tune")}
-    targets = {
-        utterance: pdfs
-        for part in alignments.values()
-        for utterance, pdfs in pdf_targets(part, hmm.transitions).items()
-    }
+    # Two mappings: training and tuning utterances may have the same ids.
+    targets = {part: pdf_targets(found, hmm.transitions) for part, found in alignments.items()}
     source = prepared.filterbank("train")
     network = replace(
         config.dnn,
@@ -90,12 +87,13 @@ def run_ce(
         result = train_ce(
             module,
             source,
-            targets,
+            targets["train"],
             tuple(alignments["train"]),
             tuple(alignments["tune"]),
             config.ce,
             seed=config.seed,
             held_out_source=prepared.filterbank("tune"),
+            held_out_targets=targets["tune"],
             state=state,
             on_epoch=on_epoch,
             on_frames=advance,

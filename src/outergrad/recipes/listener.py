@@ -24,11 +24,15 @@ class TrainingListener:
                 self._show(event.visits, self._training.total, self._training)
             case Evaluated():
                 held_out = event.evaluation.held_out
-                failed = f"; {held_out.failed} utterances failed" if held_out.failed else ""
+                left_out = (
+                    (held_out.failed, "failed"),
+                    (held_out.without_reference, "count for WER only"),
+                )
+                said = "".join(f"; {count} utterances {how}" for count, how in left_out if count)
                 self._progress.note(
                     f"  {'*' if event.best else ' '} update {event.evaluation.request.updates}: "
                     f"criterion {held_out.criterion:.5f}, WER {held_out.wer:.1f} %, "
-                    f"frame error {held_out.frame_error:.1f} %{failed}"
+                    f"frame error {held_out.frame_error:.1f} %{said}"
                 )
             case Notice():
                 self._progress.note(f"  {event.text}")

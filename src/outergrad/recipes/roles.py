@@ -1,6 +1,7 @@
 """What the roles of sequence training compute, built by name in the process that needs it."""
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,17 @@ from outergrad.config import build
 from outergrad.corpus.utterance import Utterance
 from outergrad.criteria.config import Kind
 from outergrad.criteria.criterion import evaluate
+from outergrad.criteria.frame_error import FrameErrors, frame_errors
 from outergrad.criteria.numerator import Denominator, Numerator
 from outergrad.criteria.outcome import OuterGradient
 from outergrad.decoder.errors import DecodingError
 from outergrad.decoder.records import Workspace
-from outergrad.errors import RunError
-from outergrad.evaluation.frame_error import FrameErrors, frame_errors
+from outergrad.errors import InputError, RunError
 from outergrad.evaluation.wer import WordErrors, word_errors
 from outergrad.gradient.gap import Gap, Probe
 from outergrad.gradient.inner import freeze_outputs, inner_gradient
 from outergrad.gradient.outer import OuterGradientSource, denominator_of, numerator_of
+from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.hmm.model import HmmModel
 from outergrad.lattice.accuracy import PhoneClasses
 from outergrad.lattice.paths import best_path
@@ -172,12 +174,20 @@ class EvaluatorSource:
             self._speech.bootstrapped.alignments("tune"), self._speech.hmm.transitions
         )
         self._workspace = Workspace()
-        # Utterances with words that have no pronunciation count for WER, not for the criterion.
-        self._graphs = {
-            u.id: self._speech.references.compile(u.words)
-            for u in self._corpus
-            if u.id in self._targets
-        }
+        self._graphs = self._references()
+
+    def _references(self) -> dict[str, DecodingGraph]:
+        """utterance id → graph of its transcript; the others count for WER, not for the criterion.
+
+        Without graph are words that have no pronunciation, and words to which the language model
+        of training gives no probability (``lm.vocabulary=text``).
+        """
+        found = {}
+        for utterance in self._corpus:
+            if utterance.id in self._targets:
+                with suppress(InputError):
+                    found[utterance.id] = self._speech.references.compile(utterance.words)
+        return found
 
     def load(self, parameters: Float32Array) -> None:
         """Use these parameters from now on."""
@@ -187,8 +197,9 @@ class EvaluatorSource:
         """Statistics at the loaded parameters.
 
         The criterion is a mean over the utterances that it can be computed for; the others are
-        counted. When they are many, it would be a mean over the easy ones, and with nothing else
-        an excellent zero: it is -inf then, and training goes back to better parameters.
+        counted. When many of those with a reference fail, it would be a mean over the easy ones,
+        and with nothing else an excellent zero: it is -inf then, and training goes back to better
+        parameters.
         """
         value, frames, failed = 0.0, 0, 0
         errors, wrong_frames = WordErrors(), FrameErrors()
@@ -218,6 +229,7 @@ class EvaluatorSource:
             words=errors.words,
             frame_error=wrong_frames.rate,
             failed=failed,
+            without_reference=len(self._corpus) - len(self._graphs),
         )
 
     def _searched(

@@ -153,6 +153,7 @@ def summary_of(result: TrainingResult) -> dict[str, Any]:
             "visits": result.visits.handed - result.visits.lost,
             "failed": dict(result.visits.reasons),
             "reference_lost": result.reference_missing,
+            "held_out_for_wer_only": result.best.held_out.without_reference,
         },
         "pushes": asdict(result.pushes),
         "restarts": result.restarts,

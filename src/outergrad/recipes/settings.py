@@ -112,7 +112,8 @@ class LmConfig:
     method: Literal["witten-bell", "kneser-ney"] = "witten-bell"
     """Smoothing."""
     vocabulary: Literal["lexicon", "text"] = "lexicon"
-    """lexicon: every word of the lexicon can be recognized. text: words of the texts only."""
+    """lexicon: every word of the lexicon can be recognized. text: words of the texts only; tuning
+    utterances with other words then count for WER only."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,14 @@ class DecodeConfig:
     """Costs per word tried on the tuning set, in nats."""
     threads: int = 2
     """Utterances decoded at a time."""
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError(f"decode: threads is {self.threads}, must be at least 1")
+        if not self.lm_weights or min(self.lm_weights) < 1:
+            raise InputError("decode: lm_weights must be one or more positive numbers")
+        if not self.insertion_penalties:
+            raise InputError("decode: insertion_penalties must be one or more numbers")
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,13 @@ import numpy as np
 
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import OuterGradient
+from outergrad.criteria.rows import row_sums
 from outergrad.ps.partition import Selection
 from outergrad.workers.config import FetchPolicy, GapConfig
 from outergrad.workers.gap_meter import GapMeter
 from outergrad.workers.messages import Outcome, Stamp
 from outergrad.workers.ports import Clock, OutcomeSink, ParameterClient, UtteranceSource
-from outergrad.workers.program import AgedSource, GapSource, OuterSource
-
-ROW_SUM_TOLERANCE = 5e-5
-"""Rounding of a float32 row stays below 1e-5; the inner gradient raises beyond 1e-4, and what is
-wrong with an utterance must be found here, where it is an outcome with a reason."""
+from outergrad.workers.program import GapSource, OuterSource, tell_age
 
 NOT_ZERO = "outer gradient does not sum to zero"
 
@@ -83,8 +80,7 @@ class Decoder:
             parts = None if held is None else self._trained
             held = Stamp(self._client.pull(self._parameters, parts), now)
             self._source.load(self._parameters)
-            if isinstance(self._source, AgedSource):
-                self._source.seen(int(sum(held.versions) / max(len(held.versions), 1)))
+            tell_age(self._source, held.versions)
             self._held = held
         return held
 
@@ -93,7 +89,9 @@ def flaw_of(outer: OuterGradient) -> str | None:
     """Why an outer gradient must not reach the parameters, or None when it may.
 
     Each row has to be finite and to sum to zero (or, with CE mixed in, to its share): that is what
-    makes it a gradient with respect to the logits (PAPER section 7).
+    makes it a gradient with respect to the logits (PAPER section 7). The inner gradient would
+    refuse it by the same measure, but what is wrong with an utterance must be found here, where
+    it is an outcome with a reason.
     """
     if not np.isfinite(outer.values).all():
         return "outer gradient is not finite"
@@ -101,8 +99,7 @@ def flaw_of(outer: OuterGradient) -> str | None:
         np.isfinite(part).all() for part in (outer.anchor.log_posteriors, outer.anchor.proximity)
     ):
         return "anchor of the outer gradient is not finite"
-    running = np.concatenate(([0.0], np.cumsum(outer.values, dtype=np.float64)))
-    sums = running[outer.offsets[1:]] - running[outer.offsets[:-1]]
-    if np.any(np.abs(sums - outer.mass) > ROW_SUM_TOLERANCE):
+    _, off = row_sums(outer.offsets, outer.values, outer.mass)
+    if off.any():
         return f"outer gradient does not sum to {outer.mass:g}" if outer.mass else NOT_ZERO
     return None

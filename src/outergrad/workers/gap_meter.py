@@ -9,7 +9,7 @@ from outergrad.gradient.gap import Gap, Probe
 from outergrad.workers.config import GapConfig
 from outergrad.workers.messages import Stamp
 from outergrad.workers.ports import Clock, ParameterClient
-from outergrad.workers.program import GapSource
+from outergrad.workers.program import GapSource, tell_age
 
 
 class GapMeter:
@@ -65,5 +65,6 @@ class GapMeter:
                 parameters[:] = self._now
                 held = stamp
             self._source.load(parameters)
+            tell_age(self._source, held.versions)
         self._probe, self._probed = self._source.probe(utterance), held
         return gap, held

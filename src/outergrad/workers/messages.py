@@ -142,6 +142,9 @@ class HeldOut:
     """Frames whose best pdf is not the aligned one, in %."""
     failed: int = 0
     """Utterances that the criterion does not cover: they could not be searched or aligned."""
+    without_reference: int = 0
+    """Utterances that the criterion cannot cover at any parameters: words without pronunciation or
+    language model probability, no alignment from the bootstrap. Their word errors count."""
 
     @property
     def errors(self) -> int:

@@ -94,6 +94,17 @@ class AgedSource(Protocol):
         ...
 
 
+def tell_age(source: OuterSource, versions: Sequence[float]) -> None:
+    """Tell a source that wants to know it how new the parameters are that it has just loaded.
+
+    Args:
+        source: what loaded them.
+        versions: of the shards that they were pulled from.
+    """
+    if isinstance(source, AgedSource):
+        source.seen(int(sum(versions) / max(len(versions), 1)))
+
+
 class GapSource(OuterSource, Protocol):
     """Can also measure how far its outer gradients are from the criterion later."""
 

@@ -4,7 +4,7 @@ import pytest
 from outergrad.errors import InputError
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.openfst_text import read_openfst_text, read_word_table
-from outergrad.graph.restrict import restrict
+from restrict import restrict
 
 
 def small_graph():
@@ -27,7 +27,7 @@ def test_keeps_exactly_the_paths_with_these_words(path_oracle):
     graph = small_graph()
     everything = path_oracle.paths_of(graph, 6)
     for words in [("a", "b"), ("a", "b", "a"), ("a", "c", "a", "b"), ("a", "b", "a", "a")]:
-        found = path_oracle.paths_of(restrict(graph, [graph.word_id(w) for w in words]), 6)
+        found = path_oracle.paths_of(restrict(graph, [graph.words.index(w) for w in words]), 6)
         wanted = {path: costs for path, costs in everything.items() if path[1] == words}
         assert len(wanted) > 2
         path_oracle.assert_same(found, wanted, 1e-6)
@@ -57,7 +57,7 @@ def test_alignment_of_the_reference_is_that_of_kaldi(shared):
         utterance, *reference = line.split()
         numerator = np.load(golden / utterance / "numerator.npz")
         scores = 0.1 * np.load(golden / utterance / "loglikes.npy").astype(np.float64)
-        restricted = restrict(graph, [graph.word_id(word) for word in reference])
+        restricted = restrict(graph, [graph.words.index(word) for word in reference])
         assert best_pdfs(restricted, scores) == numerator["pdf"].tolist()
 
 

@@ -1,4 +1,4 @@
-"""A decoding graph restricted to one word string."""
+"""A decoding graph restricted to one word string: what utterance graphs are compared with."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from outergrad.criteria.frame_error import FrameErrors, frame_errors
 from outergrad.errors import InputError
-from outergrad.evaluation.frame_error import FrameErrors, frame_errors
 
 
 def test_a_frame_is_wrong_when_another_state_is_more_probable():
