@@ -12,10 +12,14 @@ import toy_problem as toy
 
 from outergrad.engine.engines import make_engine
 from outergrad.engine.simulated.config import Cost, NetworkCost, SimulatedConfig
+from outergrad.engine.simulated.cores import Cores
+from outergrad.engine.simulated.sources import Shared, TimedOuter
+from outergrad.engine.simulated.world import World
 from outergrad.engine.training import train
 from outergrad.ps.rules import RuleConfig
 from outergrad.records import RecordWriter, read_records
 from outergrad.workers.config import AsyncConfig, FetchPolicy, ScheduleConfig
+from outergrad.workers.program import Factory
 
 SCHEDULE = ScheduleConfig(rate=0.05, epochs=3, patience=1000)
 CLUSTER = SimulatedConfig(
@@ -59,6 +63,39 @@ def test_one_worker_without_costs_is_the_serial_loop_bit_for_bit(shards, policy,
     assert simulated.visits == serial.visits
     assert simulated.seconds == 0
     assert simulated.outer.updates == serial.outer.updates
+
+
+def test_a_source_that_keeps_things_learns_how_new_its_parameters_are():
+    config = AsyncConfig(slots=4, schedule=SCHEDULE)
+    last = {}
+    for updates in (0, 40, 10**9):
+        program = toy.program(outer=Factory.of(toy.ToyAged, updates=updates))
+        serial = train(program, config, "serial")
+        assert np.array_equal(simulate(config, SimulatedConfig(), program).last, serial.last)
+        last[updates] = serial.last
+    # Otherwise it would not have mattered.
+    assert not np.array_equal(last[0], last[40])
+    assert not np.array_equal(last[40], last[10**9])
+
+
+def test_what_a_shared_source_keeps_is_the_decoders_own():
+    source = toy.ToyAged(updates=10)
+    costs, utterance = SimulatedConfig(), toy.UTTERANCES[0]
+    shared, cores = Shared(source), Cores(World(), 0)
+    one, other = (TimedOuter(shared, costs.decode, cores, costs) for _ in range(2))
+    first, second = (np.full(toy.DIM * toy.PDFS, value, np.float32) for value in (0.0, 1.0))
+    one.load(first)
+    one.seen(5)
+    kept = one.compute(utterance)
+    other.load(second)
+    other.seen(6)
+    assert other.compute(utterance) is not kept
+    # Its updates are its own, too: those of the other do not make the kept one too old.
+    other.seen(30)
+    assert one.compute(utterance) is kept
+    one.load(second)
+    one.seen(15)
+    assert one.compute(utterance) is not kept
 
 
 MANY = AsyncConfig(replicas=5, decoders=2, slots=3, queue=2, schedule=SCHEDULE, seed=3)

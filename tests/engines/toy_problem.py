@@ -4,6 +4,8 @@ The outer gradient of a frame is (one-hot target) - (posterior at the decoder's 
 depends on the parameters, can be negative and sums to zero, like that of MMI.
 """
 
+import math
+
 import numpy as np
 
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
@@ -67,6 +69,33 @@ class ToyOuter:
 
     def compute(self, utterance):
         return outer_gradient(self.parameters, utterance)
+
+
+class ToyAged(ToyOuter):
+    """Keeps outer gradients for so many updates, as decoders keep lattices."""
+
+    def __init__(self, updates):
+        self._updates = updates
+        self._now = 0
+        self._kept = {}
+
+    @property
+    def kept(self):
+        return self._kept
+
+    @kept.setter
+    def kept(self, kept):
+        self._kept = {} if kept is None else kept
+
+    def seen(self, updates):
+        self._now = updates
+
+    def compute(self, utterance):
+        made, outer = self._kept.get(utterance, (-math.inf, None))
+        if self._now - made >= self._updates:
+            outer = super().compute(utterance)
+            self._kept[utterance] = self._now, outer
+        return outer
 
 
 class ToyInner:

@@ -56,6 +56,13 @@ def test_a_local_run_is_repeated_bit_for_bit(settings, tmp_path):
     assert again.outer.seconds.median == pytest.approx(first.outer.seconds.median, abs=1e-3)
 
 
+def test_what_decoders_keep_serves_as_long_as_it_did(tmp_path):
+    program = toy.program(outer=Factory.of(toy.ToyAged, updates=40))
+    first = recorded(tmp_path, program, CONFIG)
+    again = replayed(tmp_path, program, CONFIG)
+    assert np.array_equal(again.last, first.last)
+
+
 @pytest.mark.parametrize(("part", "function"), [("outer", "MortalOuter"), ("inner", "MortalInner")])
 def test_deaths_are_repeated_as_well(part, function, tmp_path):
     (tmp_path / "triggers").mkdir()

@@ -72,7 +72,8 @@ class Decoder:
         gap = None
         if self._meter is not None:
             gap, fresh = self._meter.after(assignment.utterance, self._parameters, held)
-            self._held = fresh
+            if fresh is not held:
+                self._hold(fresh)
         self._outbox.put(Outcome(assignment, outer, held, self._index, gap))
         return True
 
@@ -83,10 +84,14 @@ class Decoder:
             parts = None if held is None else self._trained
             held = Stamp(self._client.pull(self._parameters, parts), now)
             self._source.load(self._parameters)
-            if isinstance(self._source, AgedSource):
-                self._source.seen(int(sum(held.versions) / max(len(held.versions), 1)))
-            self._held = held
+            self._hold(held)
         return held
+
+    def _hold(self, held: Stamp) -> None:
+        """The source has loaded the parameters of this stamp."""
+        if isinstance(self._source, AgedSource):
+            self._source.seen(int(sum(held.versions) / max(len(held.versions), 1)))
+        self._held = held
 
 
 def flaw_of(outer: OuterGradient) -> str | None:
