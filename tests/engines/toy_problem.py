@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
+from outergrad.gradient.gap import Gap, Probe
 from outergrad.workers.messages import HeldOut
 from outergrad.workers.program import Factory, Program
 
@@ -69,6 +70,19 @@ class ToyOuter:
 
     def compute(self, utterance):
         return outer_gradient(self.parameters, utterance)
+
+
+class ToyGap(ToyOuter):
+    """Its outer gradients are off by a half per frame whenever that is looked at."""
+
+    def probe(self, utterance):
+        outer = self.compute(utterance)
+        return None if outer.failed else Probe((), outer)
+
+    def gap(self, probe):
+        outer, now = probe.outer, self.probe(probe.outer.utterance).outer.value
+        auxiliary = now + 0.5 * outer.num_frames
+        return Gap(outer.utterance, outer.num_frames, outer.value, now, auxiliary)
 
 
 class ToyAged(ToyOuter):
