@@ -95,8 +95,27 @@ def read_trace(path: Path) -> list[Turn]:
     return turns
 
 
+def refuse_unrecorded(config: AsyncConfig) -> None:
+    """Refuse what depends on more than the order that a trace has.
+
+    Other measurements of gaps change nothing or, with the reaction "refresh", which parameters a
+    decoder had, and those are in the trace.
+
+    Raises:
+        InputError: the learning rate followed measured gaps.
+    """
+    if config.gap.every and config.gap.reaction == "lower-rate":
+        raise InputError(
+            "the learning rate followed measured gaps (gap.reaction = lower-rate), and they are "
+            "not in the trace"
+        )
+
+
 class ReplayEngine:
-    """Engine `simulated` with the order of a trace in place of costs."""
+    """Engine `simulated` with the order of a trace in place of costs.
+
+    Decoders measure no gaps: the records of a replay have none.
+    """
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._turns = turns
@@ -113,7 +132,12 @@ class ReplayEngine:
         return self._time
 
     def memory(self, program: Program, config: AsyncConfig) -> ParameterMemory:
-        """Ordinary memory."""
+        """Ordinary memory.
+
+        Raises:
+            InputError: a trace says too little to repeat a training with such a configuration.
+        """
+        refuse_unrecorded(config)
         return PrivateMemory(Partition.even(program.parameters.size, config.shards))
 
     def run(self, session: Session) -> None:
