@@ -8,7 +8,8 @@ import numpy as np
 from outergrad.config import build, read_toml
 from outergrad.criteria.config import Kind
 from outergrad.engine.simulated.config import NetworkCost
-from outergrad.engine.simulated.replay import ReplayEngine, refuse_unrecorded
+from outergrad.engine.simulated.replay import ReplayEngine
+from outergrad.engine.simulated.trace import refuse_unrecorded
 from outergrad.engine.training import train
 from outergrad.errors import InputError
 from outergrad.nnet.acoustic import AcousticModel
