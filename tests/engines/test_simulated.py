@@ -1,16 +1,19 @@
 """The simulated engine: virtual time, the same bits, costs that add up."""
 
 import hashlib
+import itertools
 import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import toy_problem as toy
 
 from outergrad.engine.engines import make_engine
+from outergrad.engine.events import Statistics
 from outergrad.engine.simulated.config import Cost, NetworkCost, SimulatedConfig
 from outergrad.engine.simulated.cores import Cores
 from outergrad.engine.simulated.sources import Shared, TimedOuter
@@ -223,6 +226,27 @@ def test_utterances_of_a_very_slow_decoder_are_decoded_by_another():
     counts = result.visits
     assert counts.backups > 0
     assert counts.handed == counts.completed + counts.failed == 3 * len(toy.UTTERANCES)
+
+
+def test_statistics_are_per_second_of_the_person_who_waits(monkeypatch):
+    """A visit takes a thousand virtual seconds; the clock is looked at twenty times a second."""
+    looks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: next(looks) / 20)
+    monkeypatch.setattr("outergrad.engine.training.time", clock)
+    costs = SimulatedConfig(decode=Cost(fixed=1000.0), step=Cost(fixed=1.0))
+    events = []
+    simulate(AsyncConfig(slots=4, schedule=SCHEDULE), costs, listener=events.append)
+    reports = [event for event in events if isinstance(event, Statistics)]
+    assert len(reports) >= 3
+    for before, after in itertools.pairwise(reports):
+        seconds = after.watched - before.watched
+        assert 1 <= seconds < 2
+        assert after.utterances_per_second == pytest.approx(
+            (after.visits - before.visits) / seconds
+        )
+        assert after.updates_per_second == pytest.approx((after.updates - before.updates) / seconds)
+    assert reports[-1].time > 1000 * reports[-1].watched
+    assert reports[-1].outer.seconds.median > 1000
 
 
 def test_five_hundred_replicas():

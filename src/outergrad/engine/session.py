@@ -83,10 +83,10 @@ class Session:
         self._best: Float32Array | None = None
         self._best_evaluation: Evaluation | None = None
         self._evaluations: list[Evaluation] = []
-        self._last_snapshot = self._last_look = self._watch()
+        self._begin = self._last_snapshot = self._last_look = self._watch()
         self.roster = Roster(config)
         self._meter = Meter()
-        self._meter.begin(self.now(), self.coordinator)
+        self._meter.begin(0.0, self.coordinator)
         rule = config.rule.rule()
         self._serve(
             ServerState(
@@ -352,9 +352,10 @@ class Session:
         if watch - self._last_snapshot >= self.config.snapshot_seconds:
             self.save()
         if self._listener is not None and watch - self._last_look >= STATISTICS_SECONDS:
-            self._listener(
-                self._meter.statistics(self.now(), self.coordinator, self.config, self.roster)
+            statistics = self._meter.statistics(
+                self.now(), watch - self._begin, self.coordinator, self.config, self.roster
             )
+            self._listener(statistics)
             self._last_look = self._watch()
 
     # ---- beginnings and ends ----
@@ -402,14 +403,14 @@ class Session:
         self._best_evaluation = None if run["best"] is None else _evaluation(run["best"])
         self.totals.restore(run)
         self._elapsed = run["time"] - self._clock()
-        self._last_snapshot = self._last_look = self._watch()
+        self._begin = self._last_snapshot = self._last_look = self._watch()
         lengths = run.get("lengths", {})  # older snapshots have none
         for name, sink in self._files():
             if name in lengths:
                 sink.cut(lengths[name])
         self._follow("resumed", self.now(), updates=self.coordinator.updates)
         self._record("resumed", self.now(), updates=self.coordinator.updates)
-        self._meter.begin(self.now(), self.coordinator)
+        self._meter.begin(0.0, self.coordinator)
         return True
 
     def recover(self) -> None:
