@@ -256,7 +256,7 @@ def test_pulls_and_pushes_at_their_own_intervals():
     gradients = [gradient for gradient, _ in world.pushes]
     # Frames 0+1, 2+3, 4+5 and, at the end, what is left.
     assert gradients == [[1, 2], [5, 2], [9, 2], [6, 1]]
-    assert [note.steps for _, note in world.pushes] == [2, 2, 2, 1]
+    assert [len(note.stamps) for _, note in world.pushes] == [2, 2, 2, 1]
     # A sum is as old as the oldest of its parts.
     assert [note.inner.versions[0] for _, note in world.pushes] == [0, 0, 3, 6]
 
