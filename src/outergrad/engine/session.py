@@ -234,8 +234,8 @@ class Session:
         )
         applied = PushOutcome.APPLIED in results
         self.coordinator.pushed(note, applied=applied)
-        self.totals.outer.append(outer)
-        self.totals.inner.append(inner)
+        self.totals.outer.add(outer)
+        self.totals.inner.add(inner)
         self._meter.pushed(outer, inner)
         refused = [result.value for result in results if result is not PushOutcome.APPLIED]
         if PushOutcome.REJECTED in results:
