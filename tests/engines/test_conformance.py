@@ -11,7 +11,7 @@ from outergrad.engine.events import Evaluated, Notice, Statistics
 from outergrad.engine.training import train
 from outergrad.errors import InputError
 from outergrad.records import RecordWriter, read_records
-from outergrad.workers.config import AsyncConfig, FetchPolicy, ScheduleConfig
+from outergrad.workers.config import AsyncConfig, FetchPolicy, GapConfig, ScheduleConfig
 from outergrad.workers.program import Factory
 
 EPOCHS = 3
@@ -108,6 +108,28 @@ def test_divergence_restores_the_best_parameters_once(engine):
     expected = result.updates * config.shards
     assert result.pushes.applied >= expected
     assert result.pushes.applied == expected or engine == "ray"
+
+
+@ENGINES
+@pytest.mark.parametrize("reaction", ["none", "lower-rate"])
+def test_gaps_are_measured_recorded_and_answered(engine, reaction, tmp_path):
+    """Two decoders measure at every second of their utterances, and each gap is too large."""
+    config = AsyncConfig(
+        decoders=2,
+        slots=4,
+        schedule=SCHEDULE,
+        gap=GapConfig(every=2, limit=0.1, reaction=reaction, factor=0.9),
+    )
+    path = tmp_path / "records.jsonl"
+    with RecordWriter(path, "mmi") as records:
+        result = train(toy.program(outer=Factory.of(toy.ToyGap)), config, engine, records=records)
+    assert result.restarts == 0
+    gaps = list(read_records(path, "gap"))
+    assert len(gaps) > EPOCHS * len(toy.UTTERANCES) / 2 - 10
+    assert all(gap["gap"] == pytest.approx(0.5) for gap in gaps)
+    assert all(gap["criterion"] < 0 and gap["outer_age_updates"] >= 0 for gap in gaps)
+    lowered = 0.9 ** len(gaps) if reaction == "lower-rate" else 1.0
+    assert result.evaluations[-1].request.rate == pytest.approx(SCHEDULE.rate * lowered)
 
 
 @ENGINES

@@ -1,5 +1,7 @@
 """Forecasts against what can be worked out by hand where one thing alone takes time."""
 
+import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,7 +10,7 @@ from outergrad.engine.simulated.config import Cost, NetworkCost, SimulatedConfig
 from outergrad.engine.simulated.forecast import Job, forecast
 from outergrad.errors import InputError
 from outergrad.recipes.plan import REFERENCE, dnn_size, plan_job
-from outergrad.workers.config import AsyncConfig, GapConfig
+from outergrad.workers.config import AsyncConfig, FetchPolicy, GapConfig
 
 TRAINING = AsyncConfig(replicas=3, slots=8, queue=4, seed=1)
 FAST = Cost(frame=1e-6)
@@ -108,6 +110,56 @@ def test_more_replicas_than_cores():
     result = forecast(replace(JOB, costs=costs))
     assert result.updates_per_second == pytest.approx(1 / 0.5, rel=0.05)
     assert result.busy["core"] == pytest.approx(1.0, abs=0.05)
+
+
+STEPPING = replace(JOB, costs=replace(JOB.costs, step=Cost(fixed=0.5)))
+"""In the slots an utterance is used up in 50 s, and in the queue it may wait as long again."""
+
+
+@pytest.fixture(scope="module")
+def often():
+    """The forecast where decoders fetch before each utterance."""
+    return forecast(STEPPING)
+
+
+@pytest.mark.parametrize(
+    ("fetch", "seconds"),
+    [
+        (FetchPolicy("seconds", 900), 900),  # longer than is simulated otherwise
+        (FetchPolicy("synchronous", 400), 400),
+        (FetchPolicy("updates", 6 * 400), 400),
+    ],
+    ids=["seconds", "synchronous", "updates"],
+)
+def test_decoders_that_seldom_fetch_have_ages_between_two_fetches(fetch, seconds, often):
+    seldom = forecast(replace(STEPPING, training=replace(TRAINING, fetch=fetch)))
+    assert seldom.outer_note == ""
+    # From none to `seconds`, all equally often, and what every outer gradient has besides.
+    more = seldom.outer_seconds.median - often.outer_seconds.median
+    assert more == pytest.approx(seconds / 2, rel=0.15)
+    assert seldom.outer_updates.median == pytest.approx(6 * seldom.outer_seconds.median, rel=0.1)
+    assert seldom.outer_seconds.p95 > 0.9 * seconds
+    assert seldom.utterances_per_second == pytest.approx(often.utterances_per_second, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("fetch", "note"),
+    [
+        (FetchPolicy("never"), "as old as the training gets: decoders never fetch again"),
+        (
+            FetchPolicy("seconds", 1e6),
+            r"above 500000 s on average: decoders fetch every 1e\+06 s, ",
+        ),
+        (FetchPolicy("updates", 1e7), r"above 5e\+06 updates on average"),
+    ],
+    ids=["never", "seconds", "updates"],
+)
+def test_ages_that_the_simulation_does_not_reach_are_said_in_words(fetch, note):
+    result = forecast(replace(STEPPING, training=replace(TRAINING, fetch=fetch)))
+    assert re.match(note, result.outer_note)
+    assert math.isnan(result.outer_seconds.median)
+    assert result.inner_seconds.median == pytest.approx(0.5, rel=0.01)
+    assert result.utterances_per_second > 0
 
 
 @pytest.mark.parametrize("change", [{"hours": 0.0}, {"kept": 1.5}])

@@ -1,21 +1,28 @@
 """The simulated engine: virtual time, the same bits, costs that add up."""
 
 import hashlib
+import itertools
 import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import toy_problem as toy
 
 from outergrad.engine.engines import make_engine
+from outergrad.engine.events import Statistics
 from outergrad.engine.simulated.config import Cost, NetworkCost, SimulatedConfig
+from outergrad.engine.simulated.cores import Cores
+from outergrad.engine.simulated.sources import Shared, TimedOuter
+from outergrad.engine.simulated.world import World
 from outergrad.engine.training import train
 from outergrad.ps.rules import RuleConfig
 from outergrad.records import RecordWriter, read_records
 from outergrad.workers.config import AsyncConfig, FetchPolicy, ScheduleConfig
+from outergrad.workers.program import Factory
 
 SCHEDULE = ScheduleConfig(rate=0.05, epochs=3, patience=1000)
 CLUSTER = SimulatedConfig(
@@ -59,6 +66,39 @@ def test_one_worker_without_costs_is_the_serial_loop_bit_for_bit(shards, policy,
     assert simulated.visits == serial.visits
     assert simulated.seconds == 0
     assert simulated.outer.updates == serial.outer.updates
+
+
+def test_a_source_that_keeps_things_learns_how_new_its_parameters_are():
+    config = AsyncConfig(slots=4, schedule=SCHEDULE)
+    last = {}
+    for updates in (0, 40, 10**9):
+        program = toy.program(outer=Factory.of(toy.ToyAged, updates=updates))
+        serial = train(program, config, "serial")
+        assert np.array_equal(simulate(config, SimulatedConfig(), program).last, serial.last)
+        last[updates] = serial.last
+    # Otherwise it would not have mattered.
+    assert not np.array_equal(last[0], last[40])
+    assert not np.array_equal(last[40], last[10**9])
+
+
+def test_what_a_shared_source_keeps_is_the_decoders_own():
+    source = toy.ToyAged(updates=10)
+    costs, utterance = SimulatedConfig(), toy.UTTERANCES[0]
+    shared, cores = Shared(source), Cores(World(), 0)
+    one, other = (TimedOuter(shared, costs.decode, cores, costs) for _ in range(2))
+    first, second = (np.full(toy.DIM * toy.PDFS, value, np.float32) for value in (0.0, 1.0))
+    one.load(first)
+    one.seen(5)
+    kept = one.compute(utterance)
+    other.load(second)
+    other.seen(6)
+    assert other.compute(utterance) is not kept
+    # Its updates are its own, too: those of the other do not make the kept one too old.
+    other.seen(30)
+    assert one.compute(utterance) is kept
+    one.load(second)
+    one.seen(15)
+    assert one.compute(utterance) is not kept
 
 
 MANY = AsyncConfig(replicas=5, decoders=2, slots=3, queue=2, schedule=SCHEDULE, seed=3)
@@ -186,6 +226,27 @@ def test_utterances_of_a_very_slow_decoder_are_decoded_by_another():
     counts = result.visits
     assert counts.backups > 0
     assert counts.handed == counts.completed + counts.failed == 3 * len(toy.UTTERANCES)
+
+
+def test_statistics_are_per_second_of_the_person_who_waits(monkeypatch):
+    """A visit takes a thousand virtual seconds; the clock is looked at twenty times a second."""
+    looks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: next(looks) / 20)
+    monkeypatch.setattr("outergrad.engine.training.time", clock)
+    costs = SimulatedConfig(decode=Cost(fixed=1000.0), step=Cost(fixed=1.0))
+    events = []
+    simulate(AsyncConfig(slots=4, schedule=SCHEDULE), costs, listener=events.append)
+    reports = [event for event in events if isinstance(event, Statistics)]
+    assert len(reports) >= 3
+    for before, after in itertools.pairwise(reports):
+        seconds = after.watched - before.watched
+        assert 1 <= seconds < 2
+        assert after.utterances_per_second == pytest.approx(
+            (after.visits - before.visits) / seconds
+        )
+        assert after.updates_per_second == pytest.approx((after.updates - before.updates) / seconds)
+    assert reports[-1].time > 1000 * reports[-1].watched
+    assert reports[-1].outer.seconds.median > 1000
 
 
 def test_five_hundred_replicas():

@@ -86,6 +86,43 @@ def test_of_a_damaged_snapshot_the_one_before_is_used_with_a_notice(tmp_path, na
     assert "damaged" in notices[0]
 
 
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.mark.parametrize("damage", [tear, older_format])
+def test_a_run_that_starts_anew_keeps_its_own_snapshots_not_damaged_newer_ones(tmp_path, damage):
+    earlier = SnapshotStore(tmp_path)
+    for number in (100, 200):
+        damage(earlier.save(number, snapshot(float(number))) / "state.json")
+    store = SnapshotStore(tmp_path)
+    assert store.load(lambda notice: None) is None
+    store.save(10, snapshot(10.0))
+    assert names(tmp_path) == ["snapshot-0000000010"]
+    store.save(20, snapshot(20.0))
+    store.save(30, snapshot(30.0))
+    assert names(tmp_path) == ["snapshot-0000000020", "snapshot-0000000030"]
+    assert SnapshotStore(tmp_path).load(pytest.fail).run == {"value": 30.0}
+
+
+def test_a_damaged_newer_snapshot_does_not_push_out_the_one_to_fall_back_on(tmp_path):
+    earlier = SnapshotStore(tmp_path)
+    earlier.save(100, snapshot(100.0))
+    tear(earlier.save(200, snapshot(200.0)) / "state.json")
+    store = SnapshotStore(tmp_path)
+    store.load(lambda notice: None)
+    store.save(150, snapshot(150.0))
+    assert names(tmp_path) == ["snapshot-0000000100", "snapshot-0000000150"]
+
+
+def test_saved_again_under_its_number_a_snapshot_is_there_once(tmp_path):
+    store = SnapshotStore(tmp_path)
+    for value in (1.0, 2.0, 3.0):
+        store.save(5 if value > 1 else 1, snapshot(value))
+    assert names(tmp_path) == ["snapshot-0000000001", "snapshot-0000000005"]
+    assert store.load(pytest.fail).run == {"value": 3.0}
+
+
 def test_without_a_snapshot_there_is_none(tmp_path):
     assert SnapshotStore(tmp_path / "none").load(pytest.fail) is None
 
@@ -165,3 +202,24 @@ def test_a_snapshot_of_another_job_is_refused(tmp_path):
     longer = toy.program(parameters=np.zeros(21, np.float32))
     with pytest.raises(InputError, match="20 parameters"):
         train(longer, CONFIG, "serial", snapshots=tmp_path, resume=True)
+
+
+def test_a_run_that_is_not_to_be_resumed_says_what_becomes_of_good_snapshots(tmp_path):
+    longer = dataclasses.replace(CONFIG, schedule=ScheduleConfig(rate=0.02, epochs=4))
+    before = train(toy.program(), longer, "serial", snapshots=tmp_path)
+    events = []
+    result = train(toy.program(), CONFIG, "serial", events.append, snapshots=tmp_path)
+    assert result.updates < before.updates
+    assert events[0].text.startswith(f"{tmp_path}: what is there is not resumed")
+    assert names(tmp_path) == [f"snapshot-{result.updates:010d}"]
+    again = train(toy.program(), CONFIG, "serial", snapshots=tmp_path, resume=True)
+    assert np.array_equal(again.last, result.last)
+
+
+def test_until_a_new_run_has_a_snapshot_the_good_ones_of_an_earlier_one_stay(tmp_path):
+    train(toy.program(), CONFIG, "serial", snapshots=tmp_path)
+    kept = names(tmp_path)
+    broken = toy.program(outer=Factory("toy_problem:NoSuchThing"))
+    with pytest.raises(InputError, match="NoSuchThing"):
+        train(broken, CONFIG, "serial", snapshots=tmp_path)
+    assert names(tmp_path) == kept

@@ -4,9 +4,12 @@ The outer gradient of a frame is (one-hot target) - (posterior at the decoder's 
 depends on the parameters, can be negative and sums to zero, like that of MMI.
 """
 
+import math
+
 import numpy as np
 
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
+from outergrad.gradient.gap import Gap, Probe
 from outergrad.workers.messages import HeldOut
 from outergrad.workers.program import Factory, Program
 
@@ -67,6 +70,46 @@ class ToyOuter:
 
     def compute(self, utterance):
         return outer_gradient(self.parameters, utterance)
+
+
+class ToyGap(ToyOuter):
+    """Its outer gradients are off by a half per frame whenever that is looked at."""
+
+    def probe(self, utterance):
+        outer = self.compute(utterance)
+        return None if outer.failed else Probe((), outer)
+
+    def gap(self, probe):
+        outer, now = probe.outer, self.probe(probe.outer.utterance).outer.value
+        auxiliary = now + 0.5 * outer.num_frames
+        return Gap(outer.utterance, outer.num_frames, outer.value, now, auxiliary)
+
+
+class ToyAged(ToyOuter):
+    """Keeps outer gradients for so many updates, as decoders keep lattices."""
+
+    def __init__(self, updates):
+        self._updates = updates
+        self._now = 0
+        self._kept = {}
+
+    @property
+    def kept(self):
+        return self._kept
+
+    @kept.setter
+    def kept(self, kept):
+        self._kept = {} if kept is None else kept
+
+    def seen(self, updates):
+        self._now = updates
+
+    def compute(self, utterance):
+        made, outer = self._kept.get(utterance, (-math.inf, None))
+        if self._now - made >= self._updates:
+            outer = super().compute(utterance)
+            self._kept[utterance] = self._now, outer
+        return outer
 
 
 class ToyInner:

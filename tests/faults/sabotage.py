@@ -171,6 +171,19 @@ class Raising(toy.ToyOuter):
         return super().compute(utterance)
 
 
+class CutShort(toy.ToyOuter):
+    """One utterance needs a file whose end is missing, always."""
+
+    def compute(self, utterance):
+        if utterance == "utterance-11":
+            raise EOFError("no data left in features.npy")
+        return super().compute(utterance)
+
+
+def cut_short():
+    raise BrokenPipeError("the pipe of the filter is broken")
+
+
 class NotFinite(toy.ToyInner):
     """One gradient is nan."""
 

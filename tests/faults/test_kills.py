@@ -124,6 +124,20 @@ def test_an_exception_is_shown_with_its_utterance(processes):
     assert result.visits.reasons["its decoder died over it"] == EPOCHS
 
 
+def test_an_exception_that_a_lost_server_would_raise_too_is_shown_when_it_is_the_workers_own(
+    processes,
+):
+    result, notices = run(toy.program(outer=Factory("sabotage:CutShort")))
+    shown = next(text for text in notices if "died" in text)
+    assert "EOFError: no data left in features.npy" in shown
+    assert "Traceback" in shown
+    assert "utterance utterance-11" in shown
+    assert result.visits.reasons["its decoder died over it"] == EPOCHS
+    with pytest.raises(RunError, match=r"decoder 0 cannot start: Traceback") as caught:
+        run(toy.program(outer=Factory("sabotage:cut_short")))
+    assert "the pipe of the filter is broken" in str(caught.value)
+
+
 def test_a_worker_that_dies_again_and_again_ends_the_run(processes):
     config = AsyncConfig(max_restarts=1)
     with pytest.raises(RunError, match=r"decoder 0 died 2 times in a row.*SIGKILL"):

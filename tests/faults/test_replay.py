@@ -11,7 +11,7 @@ from outergrad.engine.simulated.replay import ReplayEngine
 from outergrad.engine.training import train
 from outergrad.errors import InputError, RunError
 from outergrad.records import RecordWriter, read_records
-from outergrad.workers.config import AsyncConfig, FetchPolicy, ScheduleConfig
+from outergrad.workers.config import AsyncConfig, FetchPolicy, GapConfig, ScheduleConfig
 from outergrad.workers.program import Factory
 
 CONFIG = AsyncConfig(
@@ -54,6 +54,25 @@ def test_a_local_run_is_repeated_bit_for_bit(settings, tmp_path):
     # Ages, too, to the rounding of the times in the trace.
     assert again.outer.updates == first.outer.updates
     assert again.outer.seconds.median == pytest.approx(first.outer.seconds.median, abs=1e-3)
+
+
+def test_refreshes_because_of_gaps_are_repeated_and_rates_that_follow_them_refused(tmp_path):
+    program = toy.program(outer=Factory.of(toy.ToyGap))
+    gap = GapConfig(every=3, limit=0.1, reaction="refresh")
+    config = dataclasses.replace(CONFIG, fetch=FetchPolicy("never"), gap=gap)
+    first = recorded(tmp_path, program, config)
+    again = replayed(tmp_path, program, config)
+    assert np.array_equal(again.last, first.last)
+    lowering = dataclasses.replace(config, gap=dataclasses.replace(gap, reaction="lower-rate"))
+    with pytest.raises(InputError, match="followed measured gaps"):
+        replayed(tmp_path, program, lowering)
+
+
+def test_what_decoders_keep_serves_as_long_as_it_did(tmp_path):
+    program = toy.program(outer=Factory.of(toy.ToyAged, updates=40))
+    first = recorded(tmp_path, program, CONFIG)
+    again = replayed(tmp_path, program, CONFIG)
+    assert np.array_equal(again.last, first.last)
 
 
 @pytest.mark.parametrize(("part", "function"), [("outer", "MortalOuter"), ("inner", "MortalInner")])

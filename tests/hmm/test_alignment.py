@@ -100,6 +100,9 @@ def test_damaged_files_are_refused(tmp_path):
         with pytest.raises(InputError):
             Alignments.load(tmp_path)
     (tmp_path / "index.json").write_text(json.dumps(good))
+    (tmp_path / "transition_ids.npy").write_bytes(b"")
+    with pytest.raises(InputError, match=r"transition_ids\.npy: not alignments"):
+        Alignments.load(tmp_path)
     np.save(tmp_path / "transition_ids.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match="not alignments"):
         Alignments.load(tmp_path)

@@ -12,7 +12,7 @@ from outergrad.errors import RunError
 from outergrad.progress import Silent
 from outergrad.recipes import sequence
 from outergrad.recipes.sequence import refuse_untrained, summary_of
-from outergrad.recipes.settings import RunConfig
+from outergrad.recipes.settings import RunConfig, SequenceConfig
 from outergrad.recipes.stages import write_json
 from outergrad.records import RecordWriter, read_records
 from outergrad.report.curves import age_summary
@@ -92,6 +92,36 @@ def test_records_are_kept_where_a_snapshot_can_be_used(tmp_path, monkeypatch):
     folder = tmp_path / "mmi"
     train(toy.program(), CONFIG, "serial", snapshots=folder / "snapshots")
     assert all(begun_again(folder, tmp_path, monkeypatch))
+
+
+class Nowhere:
+    """The stage's model, which is of no interest."""
+
+    module = None
+
+    def save(self, folder):
+        """Nothing is left of it."""
+
+
+def test_the_summary_of_a_resumed_training_has_the_ages_of_all_its_pushes(tmp_path, monkeypatch):
+    """The process ended between its last snapshot and the stamp: nothing is left to push."""
+    folder, records = tmp_path / "mmi", tmp_path / "records" / "mmi.jsonl"
+    config = dataclasses.replace(
+        RunConfig(),
+        engine="serial",
+        sequence=dataclasses.replace(SequenceConfig(), training=CONFIG),
+    )
+    monkeypatch.setattr(sequence, "sequence_program", lambda *arguments: toy.program())
+    monkeypatch.setattr(sequence.AcousticModel, "load", lambda path: Nowhere())
+    monkeypatch.setattr(sequence, "load_flat", lambda *arguments: None)
+
+    def work():
+        return sequence.run_sequence(folder, tmp_path, config, Silent(), Kind.MMI)
+
+    first, again = work(), work()
+    assert first["updates"] == len(list(read_records(records, "push"))) > 0
+    assert again["staleness"] == first["staleness"]
+    assert again["staleness"]["outer"]["updates"]["p95"] > 0
 
 
 def test_a_training_that_needed_no_update_is_none_the_worse():

@@ -92,12 +92,14 @@ def test_an_age_percentile_is_an_age_that_occurred():
     assert [seen.quantile(share) for share in (0.5, 0.85, 0.86, 0.95, 0.96)] == [1, 1, 5, 5, 9]
 
 
-def test_the_runs_own_summary_of_ages_goes_before_the_records():
+def test_recorded_ages_go_before_the_runs_own_summary_of_them():
+    """After a resume the summary may have seen a part of the pushes only."""
     push = {"kind": "push", "outer_age_updates": 3, "inner_age_updates": 1}
-    summary = {"outer": {"updates": {"median": 4, "p95": 8}}}
+    summary = {"outer": {"updates": {"median": 4, "p95": 8}, "seconds": {"median": 2, "p95": 5}}}
     run = Run({"staleness": summary}, {"mmi": {"push": [push]}})
     assert age_summary(run, ages(run)) == {
-        ("outer", "updates"): (4.0, 8.0),
+        ("outer", "updates"): (3.0, 3.0),
+        ("outer", "seconds"): (2.0, 5.0),
         ("inner", "updates"): (1.0, 1.0),
     }
 

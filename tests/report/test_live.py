@@ -15,6 +15,7 @@ from outergrad.workers.messages import Evaluation, EvaluationRequest, HeldOut
 EMPTY = Training("MMI on engine local", utterances=100)
 REPORT = Statistics(
     time=10.0,
+    watched=10.0,
     updates=400,
     epoch=0.5,
     epochs=4,
@@ -93,19 +94,32 @@ def test_it_fits_any_terminal_and_loses_nothing_to_speak_of(width: int) -> None:
 
 
 def test_time_left_follows_the_mean_speed_since_visits_began() -> None:
-    idle = replace(REPORT, time=50.0, visits=0)
-    first = replace(REPORT, time=60.0, visits=10)
+    # Resumed: the person has waited for ten seconds less than the training has lasted.
+    idle = replace(REPORT, time=50.0, watched=40.0, visits=0)
+    first = replace(REPORT, time=60.0, watched=50.0, visits=10)
     training = EMPTY.after(idle).after(first)
     assert training.seconds_left is None
-    later = training.after(replace(REPORT, time=70.0, visits=30))
+    later = training.after(replace(REPORT, time=70.0, watched=60.0, visits=30))
     # Two a second, 400 in all.
     assert later.seconds_left == pytest.approx((400 - 30) / 2)
 
 
+def test_virtual_time_is_called_so_and_time_left_is_the_persons() -> None:
+    training = replace(EMPTY, virtual=True)
+    for time, visits in ((10.0, 10), (20.0, 30)):
+        training = training.after(
+            replace(REPORT, time=1000.0 * time, watched=time, visits=visits, failed=0)
+        )
+    text = words(drawn(training, 120))
+    assert "0:20 gone, 3:05 left at most, 5:33:20 of virtual time" in text
+    assert "5.0 utterances/s" in text
+    assert "median 22.4 updates, 0.88 virtual s; 95 % below 60.2 updates, 1.9 virtual s" in text
+
+
 def test_rates_are_smoothed() -> None:
-    training = EMPTY.after(replace(REPORT, time=1.0, visits=1))
+    training = EMPTY.after(replace(REPORT, watched=1.0, visits=1))
     assert training.pace == Pace(5.0, 40.0, 1500.0)
-    faster = replace(REPORT, time=3.0, updates_per_second=90.0, utterances_per_second=5.0)
+    faster = replace(REPORT, watched=3.0, updates_per_second=90.0, utterances_per_second=5.0)
     pace = training.after(faster).pace
     assert pace is not None
     assert pace.updates == pytest.approx(40.0 + 0.2 * 50.0)

@@ -46,7 +46,7 @@ def outcome(assignment, frames=1, reason=None):
 
 
 def note(*visits, replica=0):
-    return PushNote(replica, NEW, NEW, 1, 1, visits)
+    return PushNote(replica, NEW, NEW, 1, visits)
 
 
 def evaluate(machine, criterion):

@@ -5,10 +5,11 @@ import pytest
 
 from outergrad.criteria.outcome import FrameCounts, OuterGradient
 from outergrad.errors import InputError
+from outergrad.gradient.gap import Gap, Probe
 from outergrad.gradient.inner import dense_rows
 from outergrad.ps.partition import Selection, Span
 from outergrad.randomness import rng
-from outergrad.workers.config import AsyncConfig, FetchPolicy
+from outergrad.workers.config import AsyncConfig, FetchPolicy, GapConfig
 from outergrad.workers.decoder import Decoder, flaw_of
 from outergrad.workers.evaluator import Evaluator
 from outergrad.workers.messages import (
@@ -112,6 +113,29 @@ def test_a_source_hears_how_new_its_parameters_are():
     role = Decoder(0, 2, None, source, FetchPolicy("updates", 2), world, world, world, world.clock)
     while role.step():
         world.version += 1
+    assert source.told == [0, 2, 4]
+
+
+def test_a_source_hears_of_parameters_refreshed_because_of_a_gap():
+    world = World(ASSIGNMENTS)
+    source = Aged(world)
+    source.probe = lambda utterance: Probe((), outer(utterance, [1.0]))
+    source.gap = lambda probe: Gap(probe.outer.utterance, 1, 0.0, 0.0, 1.0)
+    role = Decoder(
+        0,
+        2,
+        None,
+        source,
+        FetchPolicy("never"),
+        world,
+        world,
+        world,
+        world.clock,
+        GapConfig(every=2, reaction="refresh"),
+    )
+    while role.step():
+        world.version += 1
+    assert [result.stamp.versions[0] for result in world.results] == [0, 0, 0, 2, 2, 4]
     assert source.told == [0, 2, 4]
 
 
@@ -254,7 +278,7 @@ def test_pulls_and_pushes_at_their_own_intervals():
     gradients = [gradient for gradient, _ in world.pushes]
     # Frames 0+1, 2+3, 4+5 and, at the end, what is left.
     assert gradients == [[1, 2], [5, 2], [9, 2], [6, 1]]
-    assert [note.steps for _, note in world.pushes] == [2, 2, 2, 1]
+    assert [len(note.stamps) for _, note in world.pushes] == [2, 2, 2, 1]
     # A sum is as old as the oldest of its parts.
     assert [note.inner.versions[0] for _, note in world.pushes] == [0, 0, 3, 6]
 

@@ -179,7 +179,8 @@ def _show(forecast: "Forecast", job: "Job") -> None:
         ("updates per second", f"{forecast.updates_per_second:.1f}"),
         (
             "outer staleness, median (95 %)",
-            f"{forecast.outer_seconds.median:.3g} ({forecast.outer_seconds.p95:.3g}) s, "
+            forecast.outer_note
+            or f"{forecast.outer_seconds.median:.3g} ({forecast.outer_seconds.p95:.3g}) s, "
             f"{forecast.outer_updates.median:.4g} updates, "
             f"{forecast.outer_steps.median:.4g} steps of a replica",
         ),

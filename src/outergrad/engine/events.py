@@ -13,7 +13,10 @@ class Statistics:
     """How the run is doing; sent about once a second."""
 
     time: float
-    """Seconds since the stage started."""
+    """Seconds since the stage started, virtual ones where the engine's are."""
+    watched: float
+    """Seconds since the training was started or resumed, of the person who waits; rates are per
+    second of these."""
     updates: int
     """Server updates."""
     epoch: float

@@ -25,9 +25,14 @@ class Meter:
         self._frames = 0
         self._last = (0.0, 0, 0, 0)
 
-    def begin(self, now: float, coordinator: Coordinator) -> None:
-        """Rates count from here: the start of a run, or where a snapshot left it."""
-        self._last = (now, coordinator.updates, _done(coordinator), self._frames)
+    def begin(self, watched: float, coordinator: Coordinator) -> None:
+        """Rates count from here: the start of a run, or where a snapshot left it.
+
+        Args:
+            watched: seconds of the person who waits.
+            coordinator: knows what is done.
+        """
+        self._last = (watched, coordinator.updates, _done(coordinator), self._frames)
 
     def used(self, outcome: Outcome) -> None:
         """An outer gradient went to a replica, or needs not to because it has no kept frames."""
@@ -42,15 +47,21 @@ class Meter:
         self._inner.append(inner)
 
     def statistics(
-        self, now: float, coordinator: Coordinator, config: AsyncConfig, roster: Roster
+        self,
+        now: float,
+        watched: float,
+        coordinator: Coordinator,
+        config: AsyncConfig,
+        roster: Roster,
     ) -> Statistics:
-        """How the run is doing; rates are those since the last call."""
-        time, updates, visits, frames = self._last
-        self.begin(now, coordinator)
-        done, seconds = _done(coordinator), now - time
+        """How the run is doing at time `now`; rates are those since the last call."""
+        since, updates, visits, frames = self._last
+        self.begin(watched, coordinator)
+        done, seconds = _done(coordinator), watched - since
         total = sum(count for _, count in self._values)
         return Statistics(
             time=now,
+            watched=watched,
             updates=coordinator.updates,
             epoch=coordinator.visits.epoch,
             epochs=config.schedule.epochs,

@@ -1,6 +1,6 @@
 """What a training run gives back, and the totals it keeps on the way."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,8 +9,12 @@ import numpy as np
 from outergrad.arrays import Float32Array
 from outergrad.criteria.outcome import FrameCounts
 from outergrad.ps.shard import ShardCounts
+from outergrad.randomness import rng
 from outergrad.workers.messages import Age, Evaluation, Outcome
 from outergrad.workers.visits import VisitCounts
+
+KEPT_AGES = 100_000
+"""Ages of so many pushes are enough for their quantiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,33 @@ class Staleness:
         )
 
 
+class Ages:
+    """Ages of pushes, in memory that does not grow with their number.
+
+    All of them up to `kept`; then a uniform random sample (Vitter's algorithm R), whose median and
+    95th percentile have half a percent of the pushes at most between them and those of all.
+    """
+
+    def __init__(self, kept: int = KEPT_AGES) -> None:
+        self.count = 0
+        """Pushes so far."""
+        self._kept = kept
+        self._sample: list[Age] = []
+        self._random = rng(0, "ages")
+
+    def add(self, age: Age) -> None:
+        """Count a push."""
+        self.count += 1
+        if len(self._sample) < self._kept:
+            self._sample.append(age)
+        elif (place := int(self._random.integers(self.count))) < self._kept:
+            self._sample[place] = age
+
+    def __iter__(self) -> Iterator[Age]:
+        """Those that are kept."""
+        return iter(self._sample)
+
+
 @dataclass(slots=True)
 class Totals:
     """Sums over a run; ages since its last start."""
@@ -61,9 +92,9 @@ class Totals:
     """Workers restarted after they died."""
     pushes: ShardCounts = field(default_factory=ShardCounts)
     """What shards that are no more did with pushes: before a divergence, before a resume."""
-    outer: list[Age] = field(default_factory=list)
+    outer: Ages = field(default_factory=Ages)
     """Per push: age of the outer gradients, mean over its frames."""
-    inner: list[Age] = field(default_factory=list)
+    inner: Ages = field(default_factory=Ages)
     """Per push: age of the replica's parameters."""
 
     def count(self, outcome: Outcome) -> None:

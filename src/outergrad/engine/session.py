@@ -4,7 +4,7 @@ An engine moves messages between its workers and the methods here, all called fr
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outergrad.arrays import Float32Array
@@ -13,6 +13,7 @@ from outergrad.engine.interrupt import Interrupt
 from outergrad.engine.memory import ParameterMemory
 from outergrad.engine.meter import Meter
 from outergrad.engine.push import Push
+from outergrad.engine.recorder import Recorder
 from outergrad.engine.result import Staleness, Totals, TrainingResult
 from outergrad.engine.roster import Roster
 from outergrad.engine.snapshots import Snapshot, SnapshotStore
@@ -21,7 +22,7 @@ from outergrad.gradient.gap import Gap
 from outergrad.ps.partition import Partition
 from outergrad.ps.server import ServerState
 from outergrad.ps.shard import PushOutcome
-from outergrad.records import RecordSink, RewindableSink
+from outergrad.records import RecordSink
 from outergrad.workers.config import AsyncConfig
 from outergrad.workers.coordinator import Coordinator
 from outergrad.workers.messages import (
@@ -33,7 +34,6 @@ from outergrad.workers.messages import (
     Outcome,
     PushNote,
     Signal,
-    Stamp,
 )
 from outergrad.workers.ports import Clock
 from outergrad.workers.program import Program
@@ -75,18 +75,17 @@ class Session:
         self._elapsed = 0.0
         self._latest = 0.0
         self._listener = listener
-        self._records = records
-        self._trace = trace
+        self._recorder = Recorder(records, trace)
         self._store = store
         self._interrupt = interrupt
         self._watch = watch or self.now
         self._best: Float32Array | None = None
         self._best_evaluation: Evaluation | None = None
         self._evaluations: list[Evaluation] = []
-        self._last_snapshot = self._last_look = self._watch()
+        self._begin = self._last_snapshot = self._last_look = self._watch()
         self.roster = Roster(config)
         self._meter = Meter()
-        self._meter.begin(self.now(), self.coordinator)
+        self._meter.begin(0.0, self.coordinator)
         rule = config.rule.rule()
         self._serve(
             ServerState(
@@ -128,17 +127,17 @@ class Session:
         now = self.now()
         answer = self.coordinator.next_utterance(decoder, now)
         if isinstance(answer, Assignment):
-            self._follow("utterance", now, worker=decoder, visit=answer.visit)
+            self._recorder.follow("utterance", now, worker=decoder, visit=answer.visit)
         return answer
 
     def decoded(self, outcome: Outcome) -> None:
         """A decoder brings its result; a failed one is recorded here, others when they are used."""
-        self._follow(
+        self._recorder.follow(
             "outcome",
             self.now(),
             worker=outcome.decoder,
             visit=outcome.assignment.visit,
-            stamps=[_plain(outcome.stamp)],
+            stamps=[outcome.stamp],
         )
         if not self.coordinator.decoded(outcome):
             return
@@ -152,18 +151,7 @@ class Session:
     def _measured(self, gap: Gap, decoder: int) -> None:
         """A decoder has measured how far an auxiliary function is from the criterion."""
         lowered = self.coordinator.gap_measured(gap.per_frame)
-        self._record(
-            "gap",
-            self.now(),
-            utterance=gap.utterance,
-            frames=gap.frames,
-            before=gap.before,
-            criterion=gap.value,
-            auxiliary=gap.auxiliary,
-            gap=gap.per_frame,
-            outer_age_updates=gap.age,
-            decoder=decoder,
-        )
+        self._recorder.gap(self.now(), gap, decoder)
         if lowered:
             self.notice(
                 f"the outer gradients are too old (gap {gap.per_frame:.3g} per frame): "
@@ -176,7 +164,7 @@ class Session:
         if answer is Signal.LATER:
             return answer
         visit = answer.assignment.visit if isinstance(answer, Outcome) else None
-        self._follow("take", self.now(), worker=replica, visit=visit)
+        self._recorder.follow("take", self.now(), worker=replica, visit=visit)
         if isinstance(answer, Outcome):
             self._record_outer(answer)
         return answer
@@ -185,21 +173,7 @@ class Session:
         self._meter.used(outcome)
         now = self.now()
         age = outcome.stamp.age(self.server.versions, now)
-        outer, counts = outcome.outer, outcome.outer.counts
-        self._record(
-            "outer",
-            now,
-            utterance=outer.utterance,
-            frames=counts.frames,
-            kept=counts.kept,
-            cancelled=counts.cancelled,
-            rejected=counts.rejected,
-            value=outer.value,
-            reason=outer.reason,
-            outer_age_updates=age.updates,
-            outer_age_seconds=age.seconds,
-            decoder=outcome.decoder,
-        )
+        self._recorder.outer(now, outcome, age)
 
     def push(self, gradient: Float32Array, note: PushNote) -> None:
         """Apply a replica's gradient, float32 of the trained parameters."""
@@ -226,36 +200,22 @@ class Session:
         self, note: PushNote, results: Sequence[PushOutcome], outer: Age, inner: Age
     ) -> None:
         now = self.now()
-        self._follow(
+        self._recorder.follow(
             "push",
             now,
             worker=note.replica,
-            stamps=[_plain(stamp) for stamp in note.stamps],
+            stamps=note.stamps,
         )
         applied = PushOutcome.APPLIED in results
         self.coordinator.pushed(note, applied=applied)
-        self.totals.outer.append(outer)
-        self.totals.inner.append(inner)
+        self.totals.outer.add(outer)
+        self.totals.inner.add(inner)
         self._meter.pushed(outer, inner)
-        refused = [result.value for result in results if result is not PushOutcome.APPLIED]
         if PushOutcome.REJECTED in results:
             self.notice(
                 f"replica {note.replica} pushed a gradient that is not finite; it was refused"
             )
-        self._record(
-            "push",
-            now,
-            replica=note.replica,
-            frames=note.frames,
-            outer_age_updates=outer.updates,
-            outer_age_seconds=outer.seconds,
-            inner_age_updates=inner.updates,
-            inner_age_seconds=inner.seconds,
-            updates=self.coordinator.updates,
-            norm=note.norm,
-            clipped=note.clipped,
-            **({"refused": refused} if refused else {}),
-        )
+        self._recorder.push(now, note, results, outer, inner, self.coordinator.updates)
         self._freeze_if_due()
 
     def start(self) -> None:
@@ -272,30 +232,14 @@ class Session:
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """The evaluator brings its result."""
-        request, held_out = evaluation.request, evaluation.held_out
-        self._follow("evaluation", self.now(), worker=0)
+        self._recorder.follow("evaluation", self.now(), worker=0)
         judgement = self.coordinator.evaluated(evaluation)
         self._evaluations.append(evaluation)
         if judgement.best:
             self._best = self.memory.frozen.copy()
             self._best_evaluation = evaluation
         self._freeze_if_due()
-        # Held-out curves are over the time when the parameters were current, not when measured.
-        self._record(
-            "evaluation",
-            request.time,
-            updates=request.updates,
-            epoch=request.epoch,
-            criterion=held_out.criterion,
-            wer=held_out.wer,
-            sub=held_out.substitutions,
-            ins=held_out.insertions,
-            words=held_out.words,
-            frame_error=held_out.frame_error,
-            failed=held_out.failed,
-            rate=request.rate,
-            **{"del": held_out.deletions},
-        )
+        self._recorder.evaluation(evaluation)
         if self._listener is not None:
             self._listener(Evaluated(evaluation, judgement.best))
         for warning in judgement.warnings:
@@ -303,13 +247,13 @@ class Session:
         if judgement.verdict is not Verdict.GO_ON:
             rate = self.coordinator.schedule.rate
             self.notice(
-                f"{judgement.verdict.value} (criterion {held_out.criterion:.4g}, "
+                f"{judgement.verdict.value} (criterion {evaluation.held_out.criterion:.4g}, "
                 f"learning rate {rate:g})"
             )
 
     def worker_lost(self, role: str, index: int, why: str) -> None:
         """A worker died; what it had in hand is handed out again."""
-        self._follow("lost", self.now(), role=role, worker=index)
+        self._recorder.follow("lost", self.now(), role=role, worker=index)
         self.totals.restarts += 1
         self.roster.restarted(role)
         again = ""
@@ -320,7 +264,7 @@ class Session:
         elif role == "replica":
             lost = self.coordinator.replica_lost(index)
             again = f"; {lost} utterances are handed out again" if lost else ""
-        self._record("restart", self.now(), role=role, index=index, why=why.splitlines()[0])
+        self._recorder.restart(self.now(), role, index, why)
         self.notice(f"{role} {index} died and is restarted{again}: {why}")
         # A visit given up because of this death may have been the last one of an epoch.
         self._freeze_if_due()
@@ -331,14 +275,6 @@ class Session:
         """Tell the person who watches."""
         if self._listener is not None:
             self._listener(Notice(text))
-
-    def _follow(self, kind: str, time: float, **fields: Any) -> None:
-        if self._trace is not None:
-            self._trace.write(kind, time, **fields)
-
-    def _record(self, kind: str, time: float, **fields: Any) -> None:
-        if self._records is not None:
-            self._records.write(kind, time, **fields)
 
     def tick(self) -> None:
         """To be called often, between messages: snapshots, statistics, interruption.
@@ -352,9 +288,10 @@ class Session:
         if watch - self._last_snapshot >= self.config.snapshot_seconds:
             self.save()
         if self._listener is not None and watch - self._last_look >= STATISTICS_SECONDS:
-            self._listener(
-                self._meter.statistics(self.now(), self.coordinator, self.config, self.roster)
+            statistics = self._meter.statistics(
+                self.now(), watch - self._begin, self.coordinator, self.config, self.roster
             )
+            self._listener(statistics)
             self._last_look = self._watch()
 
     # ---- beginnings and ends ----
@@ -372,15 +309,9 @@ class Session:
             "coordinator": self.coordinator.state(),
             "best": None if best is None else dataclasses.asdict(best),
             **self.totals.state(self.server.counts()),
-            "lengths": {name: sink.length for name, sink in self._files()},
+            "lengths": self._recorder.lengths(),
         }
         self._store.save(self.coordinator.updates, Snapshot(state, self._best, run))
-
-    def _files(self) -> Iterator[tuple[str, RewindableSink]]:
-        """By name the sinks that can be cut back to where they were at a snapshot."""
-        for name, sink in (("records", self._records), ("trace", self._trace)):
-            if isinstance(sink, RewindableSink):
-                yield name, sink
 
     def resume(self) -> bool:
         """Go on from the newest snapshot; False when there is none. No worker is running.
@@ -402,14 +333,10 @@ class Session:
         self._best_evaluation = None if run["best"] is None else _evaluation(run["best"])
         self.totals.restore(run)
         self._elapsed = run["time"] - self._clock()
-        self._last_snapshot = self._last_look = self._watch()
-        lengths = run.get("lengths", {})  # older snapshots have none
-        for name, sink in self._files():
-            if name in lengths:
-                sink.cut(lengths[name])
-        self._follow("resumed", self.now(), updates=self.coordinator.updates)
-        self._record("resumed", self.now(), updates=self.coordinator.updates)
-        self._meter.begin(self.now(), self.coordinator)
+        self._begin = self._last_snapshot = self._last_look = self._watch()
+        self._recorder.cut(run.get("lengths", {}))  # older snapshots have none
+        self._recorder.resumed(self.now(), self.coordinator.updates)
+        self._meter.begin(0.0, self.coordinator)
         return True
 
     def recover(self) -> None:
@@ -419,7 +346,7 @@ class Session:
             RunError: the run diverged before.
         """
         self.coordinator.recover()
-        self._follow("recovered", self.now())
+        self._recorder.follow("recovered", self.now())
         best = self.program.parameters if self._best is None else self._best
         versions = tuple(version + 1 for version in self.server.versions)
         state = self.config.rule.rule().init(best)
@@ -450,10 +377,6 @@ class Session:
             inner=Staleness.of(self.totals.inner),
             restarts=self.totals.restarts,
         )
-
-
-def _plain(stamp: Stamp) -> list[Any]:
-    return [list(stamp.versions), stamp.time]
 
 
 def _evaluation(table: Mapping[str, Any]) -> Evaluation:

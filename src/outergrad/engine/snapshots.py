@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,25 @@ class Snapshot:
 
 
 class SnapshotStore:
-    """A directory of snapshots; a name is there only when what it names is complete."""
+    """A directory of snapshots; a name is there only when what it names is complete.
+
+    A store keeps the snapshots of one run: those it has written, and the one it has loaded with
+    those before. Numbers of a run that starts anew are low again, so they cannot tell which of two
+    runs a snapshot is of; and a damaged one that is newer must not push out one that can be read.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._own: list[Path] = []
+        """Snapshots of this run, oldest first."""
 
     def save(self, number: int, snapshot: Snapshot) -> Path:
-        """Write a snapshot beside its place, rename it there, remove those that are too old.
+        """Write a snapshot beside its place, rename it there, remove what it replaces.
+
+        That is all but this run's newest: also whatever else was there when the run started.
 
         Args:
-            number: orders snapshots; the number of server updates.
+            number: orders the snapshots of a run; the number of server updates.
             snapshot: what to write.
 
         Raises:
@@ -67,8 +76,10 @@ class SnapshotStore:
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
             raise RunError(f"{place}: cannot write the snapshot: {error.strerror}") from error
-        for old in self._places()[KEPT:]:
-            shutil.rmtree(old, ignore_errors=True)
+        self._own = [*(own for own in self._own if own != place), place][-KEPT:]
+        for old in self._complete():
+            if old not in self._own:
+                shutil.rmtree(old, ignore_errors=True)
         return place
 
     def _write(self, draft: Path, snapshot: Snapshot) -> None:
@@ -90,13 +101,25 @@ class SnapshotStore:
         _sync(draft)
 
     def load(self, notice: Callable[[str], None]) -> Snapshot | None:
-        """The newest complete snapshot, or None; each damaged one is told to `notice`."""
-        for place in self._places():
+        """The newest complete snapshot, or None; each damaged one is told to `notice`.
+
+        It and those before are of the run that goes on, and are kept as such.
+        """
+        places = self._places()
+        for index, place in enumerate(places):
             try:
-                return self._read(place)
+                snapshot = self._read(place)
             except DAMAGE as error:
                 notice(f"{place}: damaged snapshot left out, trying the one before: {error}")
+            else:
+                self._own = places[index:][::-1]
+                return snapshot
         return None
+
+    @property
+    def occupied(self) -> bool:
+        """Whether there is anything, complete or damaged, that a new run's first would replace."""
+        return any(self._complete())
 
     @property
     def usable(self) -> bool:
@@ -127,9 +150,8 @@ class SnapshotStore:
         """Snapshots, newest first."""
         return sorted(self._complete(), reverse=True)
 
-    def _complete(self) -> Iterator[Path]:
-        if self.directory.is_dir():
-            yield from (p for p in self.directory.glob("snapshot-*") if p.is_dir())
+    def _complete(self) -> list[Path]:
+        return [place for place in self.directory.glob("snapshot-*") if place.is_dir()]
 
 
 def _write_synced(path: Path, data: bytes) -> None:

@@ -39,7 +39,8 @@ def train(
         records: gets the kinds "outer", "push", "evaluation", "gap", "restart"
             and "resumed".
         trace: gets the order of everything, enough for `ReplayEngine` to repeat the run.
-        snapshots: directory for snapshots; also written on Ctrl-C.
+        snapshots: directory for snapshots; also written on Ctrl-C. Those of an earlier run stay
+            until this one has written its first.
         resume: go on from the newest complete snapshot there, if any.
         clock: monotonic seconds; the engine's own, which is also its workers', by default.
 
@@ -60,6 +61,7 @@ def train(
     now = clock or machine.now
     start = now()
     memory = machine.memory(program, config)
+    store = None if snapshots is None else SnapshotStore(snapshots)
     with closing(memory), Interrupt() as interrupt:
         session = Session(
             program,
@@ -69,12 +71,17 @@ def train(
             listener=listener,
             records=records,
             trace=trace,
-            store=None if snapshots is None else SnapshotStore(snapshots),
+            store=store,
             interrupt=interrupt,
             watch=time.monotonic if clock is None else None,
         )
         if resume and session.resume():
             session.notice(f"resumed after {session.coordinator.updates} updates")
+        elif store is not None and store.occupied:
+            session.notice(
+                f"{store.directory}: what is there is not resumed, and is replaced by the first "
+                "snapshot of this training"
+            )
         try:
             session.start()
             machine.run(session)

@@ -219,8 +219,12 @@ class OuterGradientSource:
         self._auxiliary = auxiliary or AuxiliaryConfig()
         self._auxiliary.check(kind, self._config.criterion)
         self._workspace = Workspace()
-        self.lattices = LatticeCache(LatticeRefresh.of(self._config.lattice_refresh))
+        self.lattices = self.new_lattices()
         """Lattices that are kept; `lattices.updates` says how new the parameters are."""
+
+    def new_lattices(self) -> LatticeCache:
+        """An empty cache that keeps lattices as long as the configuration says."""
+        return LatticeCache(LatticeRefresh.of(self._config.lattice_refresh))
 
     def compute(self, utterance: str, words: Sequence[str]) -> OuterGradient:
         """Outer gradient of one utterance at the model's current parameters.

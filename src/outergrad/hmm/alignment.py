@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from outergrad.arrays import Float64Array, Int32Array, Int64Array
 from outergrad.errors import InputError
@@ -96,13 +98,27 @@ class Alignments(Mapping[str, Int32Array]):
             index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
             if index["format"] != FORMAT or index["version"] != VERSION:
                 raise InputError(f"{folder}: not {FORMAT} of version {VERSION}")
-            flat = np.load(folder / DATA_FILE, mmap_mode="r", allow_pickle=False)
+            flat = _mapped(folder / DATA_FILE)
             if flat.dtype != np.int32 or flat.ndim != 1:
                 raise InputError(f"{folder / DATA_FILE}: not a list of int32 transition_ids")
             ids = tuple(str(name) for name in index["ids"])
             return cls(ids, np.array(index["offsets"], dtype=np.int64), flat)
         except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InputError(f"{folder}: not alignments: {error!r}") from error
+
+
+def _mapped(path: Path) -> npt.NDArray[Any]:
+    """The array in an ``.npy`` file, not copied.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:
+        # EOFError where the file is empty; what a damaged header raises is not documented.
+        raise InputError(f"{path}: not alignments: {error}") from error
+    return array
 
 
 @dataclass(frozen=True, eq=False)

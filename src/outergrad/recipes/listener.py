@@ -51,6 +51,7 @@ def watched(
         utterances: in the training set.
         frame_seconds: from one frame to the next.
     """
-    training = Training(f"{what} on engine {engine}", utterances, frame_seconds)
+    virtual = engine == "simulated"
+    training = Training(f"{what} on engine {engine}", utterances, frame_seconds, virtual)
     with progress.board(f"{what}, utterances visited", training) as show:
         yield TrainingListener(progress, show, training)

@@ -58,6 +58,15 @@ class MeteredOuter(_Metered):
         """Meter a `DecoderSource` made with `arguments`; records go to `folder`."""
         super().__init__(folder, "decoder", DecoderSource(**arguments))
 
+    @property
+    def kept(self) -> Any:
+        """What it keeps for later utterances."""
+        return self._source.kept
+
+    @kept.setter
+    def kept(self, kept: Any) -> None:
+        self._source.kept = kept
+
     def seen(self, updates: int) -> None:
         """The parameters have seen so many updates."""
         self._source.seen(updates)

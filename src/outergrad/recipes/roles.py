@@ -23,6 +23,7 @@ from outergrad.evaluation.wer import WordErrors, word_errors
 from outergrad.gradient.gap import Gap, Probe
 from outergrad.gradient.inner import freeze_outputs, inner_gradient
 from outergrad.gradient.outer import OuterGradientSource, denominator_of, numerator_of
+from outergrad.gradient.refresh import LatticeCache
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.hmm.model import HmmModel
 from outergrad.lattice.accuracy import PhoneClasses
@@ -88,6 +89,15 @@ class DecoderSource:
     def seen(self, updates: int) -> None:
         """The parameters have seen so many updates: lattices kept from before may be too old."""
         self._source.lattices.updates = updates
+
+    @property
+    def kept(self) -> LatticeCache:
+        """Lattices of a decoder's earlier utterances; another decoder brings its own, or None."""
+        return self._source.lattices
+
+    @kept.setter
+    def kept(self, lattices: LatticeCache | None) -> None:
+        self._source.lattices = self._source.new_lattices() if lattices is None else lattices
 
     def compute(self, utterance: str) -> OuterGradient:
         """Outer gradient of an utterance, or the reason why there is none."""

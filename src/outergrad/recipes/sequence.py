@@ -27,6 +27,7 @@ from outergrad.recipes.recording import recording, records_of
 from outergrad.recipes.roles import DecoderSource, EvaluatorSource, ReplicaSource
 from outergrad.recipes.settings import RunConfig
 from outergrad.records import RecordWriter, read_records
+from outergrad.workers.messages import Age
 from outergrad.workers.program import Factory, Program
 
 TRACE = "trace.jsonl"
@@ -82,7 +83,9 @@ def run_sequence(
     model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
-    return {**summary_of(result), "gap": _gaps(records_of(run, kind.value))}
+    written = records_of(run, kind.value)
+    # The result has seen the pushes since the last start, the records have all of them.
+    return {**summary_of(result), "staleness": _recorded(written), "gap": _gaps(written)}
 
 
 def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
@@ -142,7 +145,7 @@ def summary_of(result: TrainingResult) -> dict[str, Any]:
         "stopped_by": result.stop_reason,
         "criterion": _finite(result.best.held_out.criterion),
         "best_update": result.best.request.updates,
-        "staleness": {"outer": _ages(result.outer), "inner": _ages(result.inner)},
+        "staleness": _staleness(result.outer, result.inner),
         "frames": {
             "total": frames.frames,
             "kept": frames.kept,
@@ -172,6 +175,19 @@ def _gaps(records: Path) -> dict[str, float]:
         "median_size": float(np.median(sizes)),
         "largest_size": float(sizes.max()),
     }
+
+
+def _recorded(records: Path) -> dict[str, Any]:
+    """Ages over all pushes in the records."""
+    found: dict[str, list[Age]] = {"outer": [], "inner": []}
+    for push in read_records(records, "push"):
+        for which, ages in found.items():
+            ages.append(Age(push[f"{which}_age_updates"], push[f"{which}_age_seconds"]))
+    return _staleness(Staleness.of(found["outer"]), Staleness.of(found["inner"]))
+
+
+def _staleness(outer: Staleness, inner: Staleness) -> dict[str, Any]:
+    return {"outer": _ages(outer), "inner": _ages(inner)}
 
 
 def _ages(staleness: Staleness) -> dict[str, dict[str, float | None]]:

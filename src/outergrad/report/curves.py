@@ -108,17 +108,18 @@ def age_summary(
 ) -> dict[tuple[str, str], tuple[float, float]]:
     """(outer or inner, updates or seconds) → median and 95th percentile.
 
-    The run's own summary where there is one (it may have seen more than was recorded).
+    Of the recorded pushes, which are all of them; the run's own summary only where they are gone:
+    that of a training that was resumed may know the pushes since its last start alone.
     """
     summary = {}
     for gradient, unit in AGES:
         given = table(table(table(run.results.get("staleness")).get(gradient)).get(unit))
         median, p95 = number(given.get("median")), number(given.get("p95"))
-        if median is not None and p95 is not None:
-            summary[gradient, unit] = (median, p95)
-        elif (gradient, unit) in recorded:
+        if (gradient, unit) in recorded:
             seen = recorded[gradient, unit]
             summary[gradient, unit] = (seen.quantile(0.5), seen.quantile(0.95))
+        elif median is not None and p95 is not None:
+            summary[gradient, unit] = (median, p95)
     return summary
 
 

@@ -27,7 +27,7 @@ FEW_QUEUES = 6
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Smoothed rates, per second."""
+    """Smoothed rates, per second of the person who waits."""
 
     utterances: float
     """Visits done."""
@@ -62,6 +62,8 @@ class Training:
     """Utterances in the training set."""
     frame_seconds: float = 0.01
     """Seconds from one frame to the next."""
+    virtual: bool = False
+    """Whether the engine's time, in which ages are told, is not that of the person who waits."""
     now: Statistics | None = None
     """The last report."""
     pace: Pace | None = None
@@ -81,7 +83,7 @@ class Training:
                     return replace(self, now=event)
                 if self.pace is None or self.now is None or self.begin is None:
                     return replace(self, now=event, pace=Pace.of(event), begin=event)
-                pace = self.pace.towards(event, event.time - self.now.time)
+                pace = self.pace.towards(event, event.watched - self.now.watched)
                 return replace(self, now=event, pace=pace)
             case _:
                 return self
@@ -93,10 +95,13 @@ class Training:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until all epochs are done, at the mean speed so far; None when that is not known yet."""
+        """Until all epochs are done, at the mean speed so far; None when that is not known yet.
+
+        Of the person who waits, whatever the engine's time is.
+        """
         if self.now is None or self.begin is None:
             return None
-        seconds = self.now.time - self.begin.time
+        seconds = self.now.watched - self.begin.watched
         visits = self.now.visits - self.begin.visits
         if seconds < STEADY_SECONDS or visits <= 0:
             return None
@@ -121,8 +126,9 @@ def training_panel(training: Training) -> RenderableType:
         table.add_row("workers", _roster(now.roster))
         table.add_row("speed", _speed(training))
         table.add_row("queues", _queues(now.queues, now.queue))
-        table.add_row("outer age", _ages(now.outer))
-        table.add_row("inner age", _ages(now.inner))
+        seconds = "virtual s" if training.virtual else "s"
+        table.add_row("outer age", _ages(now.outer, seconds))
+        table.add_row("inner age", _ages(now.inner, seconds))
         table.add_row("criterion", _criterion(now, training.evaluated))
         table.add_row("rate", f"{now.rate:g}, after {now.updates} updates")
     return Panel(table, title=Text(training.title), title_align="left", padding=(0, 1))
@@ -130,9 +136,12 @@ def training_panel(training: Training) -> RenderableType:
 
 def _time(training: Training, now: Statistics) -> str:
     left = training.seconds_left
+    # Real time goes on where a training was resumed, virtual time says nothing of how long it took.
+    gone = now.watched if training.virtual else now.time
     return (
         f"epoch {now.epoch:.2f} of {now.epochs}, {now.visits} of {training.total} utterances, "
-        f"{clock(now.time)} gone, {'?' if left is None else clock(left)} left at most"
+        f"{clock(gone)} gone, {'?' if left is None else clock(left)} left at most"
+        + (f", {clock(now.time)} of virtual time" if training.virtual else "")
         + (f", {now.failed} failed" if now.failed else "")
     )
 
@@ -175,13 +184,13 @@ def _queues(queues: Sequence[int], size: int) -> str:
     return f"{mean:.1f} of {size} on average, {empty} of {len(queues)} empty"
 
 
-def _ages(ages: Staleness | None) -> str:
+def _ages(ages: Staleness | None, unit: str) -> str:
     if ages is None:
         return "nothing pushed yet"
     updates, seconds = ages.updates, ages.seconds
     return (
-        f"median {updates.median:.3g} updates, {seconds.median:.2g} s; "
-        f"95 % below {updates.p95:.3g} updates, {seconds.p95:.2g} s"
+        f"median {updates.median:.3g} updates, {seconds.median:.2g} {unit}; "
+        f"95 % below {updates.p95:.3g} updates, {seconds.p95:.2g} {unit}"
     )
 
 

@@ -96,8 +96,6 @@ class PushNote:
     """Parameters the decoders had, mean over the frames of the batch."""
     frames: int
     """Frames that the gradient sums over."""
-    steps: int
-    """Batches added up in it."""
     finished: tuple[int, ...]
     """Visits all of whose frames have been used with this push."""
     stamps: tuple[Stamp, ...] = ()

@@ -105,6 +105,17 @@ def tell_age(source: OuterSource, versions: Sequence[float]) -> None:
         source.seen(int(sum(versions) / max(len(versions), 1)))
 
 
+@runtime_checkable
+class KeepingSource(Protocol):
+    """An `OuterSource` that keeps something for later utterances.
+
+    An engine that has one source for several decoders gives each of them what is its own.
+    """
+
+    kept: Any
+    """What it keeps; None, to be set, is nothing yet."""
+
+
 class GapSource(OuterSource, Protocol):
     """Can also measure how far its outer gradients are from the criterion later."""
 

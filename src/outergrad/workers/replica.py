@@ -128,7 +128,6 @@ class _PushSum:
             inner=self._inner,
             outer=Stamp.mean(list(self._frames), list(self._frames.values())),
             frames=sum(self._frames.values()),
-            steps=self.batches,
             finished=tuple(self._finished),
             stamps=tuple(self._stamps),
         )

@@ -5,7 +5,10 @@ import os
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from outergrad.arrays import Float32Array, Int64Array
@@ -24,35 +27,50 @@ BEAT_SECONDS = 0.5
 """Time between signs of life."""
 
 
+class _ServerGone(BaseException):
+    """The server has gone or wants us gone; not an Exception, for no role has an answer to it."""
+
+
+@contextmanager
+def _to_the_server() -> Iterator[None]:
+    """Around what the connection does by itself.
+
+    A role can meet the same exceptions in work of its own, with a file that is cut short for
+    example, and has to tell about them.
+    """
+    try:
+        yield
+    except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+        raise _ServerGone from error
+
+
 def main(connection_file: int, memory_file: int) -> None:
     """Life of a worker process; the server's end of the connection decides how long it is."""
-    connection = Connection(connection_file)
+    link = _Link(Connection(connection_file))
     try:
-        _work(connection, memory_file)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        # The server has gone or wants us gone. There is nothing here to save or to say, and
-        # exiting at once spares a traceback from half-dead libraries.
+        _work(link, memory_file)
+    except _ServerGone:
+        # There is nothing here to save or to say, and exiting at once spares a traceback from
+        # half-dead libraries.
         os._exit(1)
 
 
-def _work(connection: "Connection[Any, Any]", memory_file: int) -> None:
-    start: Start = connection.recv()
+def _work(link: "_Link", memory_file: int) -> None:
+    start: Start = link.receive()
     keep_freed_memory()
     building = True
     try:
         memory = SharedMemory(start.plan, memory_file)
         threading.Thread(target=_beat, args=(memory.beats, start.beat), daemon=True).start()
         source = start.factory.build()
-        role = _role(start, source, memory, _Link(connection))
-        connection.send(Plain.READY)
+        role = _role(start, source, memory, link)
+        link.send(Plain.READY)
         building = False
         role.run()
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        raise
     except Exception as error:
         text = "".join(traceback.format_exception(error))
         summary = traceback.format_exception_only(error)[0].strip()
-        connection.send(Failed(text, summary, building, isinstance(error, InputError)))
+        link.send(Failed(text, summary, building, isinstance(error, InputError)))
 
 
 def _beat(beats: Int64Array, place: int) -> None:
@@ -92,28 +110,53 @@ class _Link:
         self._connection = connection
         self._mailboxes_in_use = 0
 
+    def send(self, message: object) -> None:
+        """Send a message.
+
+        Raises:
+            _ServerGone: nobody listens.
+        """
+        data = ForkingPickler.dumps(message)
+        with _to_the_server():
+            self._connection.send_bytes(data)
+
+    def receive(self) -> Any:
+        """Wait for a message.
+
+        Raises:
+            _ServerGone: there will be none.
+        """
+        with _to_the_server():
+            data = self._connection.recv_bytes()
+        return ForkingPickler.loads(data)
+
     def take(self) -> Any:
         """Ask for work and wait for it; None ends this worker."""
-        self._connection.send(Plain.TAKE)
+        self.send(Plain.TAKE)
         while True:
-            answer = self._connection.recv()
+            answer = self.receive()
             if answer is not Plain.PUSHED:
                 return answer
             self._mailboxes_in_use -= 1
 
     def put(self, result: Outcome | Evaluation) -> None:
         """Bring a result."""
-        self._connection.send(result)
+        self.send(result)
 
     def wait_for_mailbox(self) -> None:
         """Wait until a mailbox is free. No answer can be under way: the role asks, then pushes."""
-        while self._mailboxes_in_use == MAILBOXES or self._connection.poll():
-            self._connection.recv()
+        while self._mailboxes_in_use == MAILBOXES or self._waits():
+            self.receive()
             self._mailboxes_in_use -= 1
+
+    def _waits(self) -> bool:
+        """Whether a message waits."""
+        with _to_the_server():
+            return self._connection.poll()
 
     def announce(self, ready: PushReady) -> None:
         """Say that a mailbox is complete."""
-        self._connection.send(ready)
+        self.send(ready)
         self._mailboxes_in_use += 1
 
 

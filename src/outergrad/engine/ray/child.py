@@ -171,8 +171,10 @@ def _role(
 
     match start.role:
         case Role.DECODER:
-            trained, fetch = start.trained, config.fetch
-            return Decoder(start.index, size, trained, source, fetch, shards, link, link, clock)
+            trained, fetch, gap = start.trained, config.fetch, config.gap
+            return Decoder(
+                start.index, size, trained, source, fetch, shards, link, link, clock, gap
+            )
         case Role.REPLICA:
             link.pushes = _Pushes(shards, link, start.trained)
             return Replica(

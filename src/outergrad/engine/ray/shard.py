@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from outergrad.arrays import Float32Array
-from outergrad.engine.ray.cluster import Reference, place, put
+from outergrad.engine.ray.cluster import Reference, put
 from outergrad.engine.ray.protocol import PushReply, ShardState
 from outergrad.ps.partition import Span
 from outergrad.ps.rules import RuleConfig
@@ -60,10 +60,6 @@ class ShardActor:
     def set_rate(self, rate: float) -> None:
         """Use another learning rate from now on."""
         self._rate = rate
-
-    def place(self) -> str:
-        """Process and node, for people."""
-        return place()
 
     def version(self) -> int | None:
         """Updates applied."""

@@ -1,5 +1,6 @@
 """How a training job will run: simulated with the workers' own code, but without mathematics."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -31,6 +32,10 @@ TURNOVERS = 5
 
 MIN_VISITS = 800
 """Utterances in the simulation at least: their lengths are random."""
+AFFORDABLE_VISITS = 20_000
+"""So long, or twice as long as otherwise, a simulation may become to see decoders fetch again."""
+MARGIN = 1.1
+"""How much longer than thought it takes: lengths are random."""
 EVALUATIONS = 20
 """In the simulation, small ones: it is too short for whole epochs."""
 
@@ -84,6 +89,8 @@ class Forecast:
     """The same in server updates."""
     outer_steps: Quantiles
     """The same in steps of the replica that uses them."""
+    outer_note: str
+    """Why the simulation cannot tell how old outer gradients get, which are nan then; or empty."""
     inner_seconds: Quantiles
     """Age of a replica's parameters when its gradient is applied, in seconds."""
     inner_updates: Quantiles
@@ -122,16 +129,67 @@ class Forecast:
         }[self.bottleneck]
 
 
+@dataclass(frozen=True, slots=True)
+class _Simulated:
+    """A simulation of a job, done."""
+
+    config: AsyncConfig
+    costs: SimulatedConfig
+    engine: SimulatedEngine
+    events: "_Events"
+    seconds: float
+
+    @property
+    def last(self) -> float:
+        """When the last push came, in virtual seconds."""
+        return float(self.events.of["push"][-1]["time"])
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """From when to when it is looked at."""
+        begin, end = WINDOW
+        return begin * self.last, end * self.last
+
+    @property
+    def fetch_seconds(self) -> float:
+        """From one fetch of a decoder to the next; inf: there is no next one."""
+        policy = self.config.fetch
+        match policy.kind:
+            case "utterance":
+                return 0.0
+            case "never":
+                return math.inf
+            case "updates":
+                return policy.every * self.last / len(self.events.of["push"])
+            case _:
+                return policy.every
+
+
 def forecast(job: Job) -> Forecast:
     """Simulate a few turnovers of all slots and extrapolate.
+
+    Decoders that fetch less often than that, all of them when the simulation begins, would have
+    outer gradients as old as the simulation is long. It is lengthened until they fetch again, as
+    far as that can be afforded.
 
     An evaluation at the end of each epoch takes from everybody where cores are shared. The
     simulation is shorter than most epochs, so it has small evaluations now and then that take the
     same share of the time.
     """
+    config = job.training
+    count = max(MIN_VISITS, config.replicas * (config.slots + config.queue) * TURNOVERS)
+    done = _simulate(job, count)
+    begin, end = done.window
+    longer = count * MARGIN * done.fetch_seconds / (end - begin) if end > begin else 0.0
+    if count < longer <= max(2 * count, AFFORDABLE_VISITS):
+        done = _simulate(job, math.ceil(longer))
+    return _read(job, done)
+
+
+def _simulate(job: Job, count: int) -> _Simulated:
+    """Simulate as much of a job as `count` utterances are."""
     config = replace(job.training, snapshot_seconds=1e9)
     config = replace(config, shards=min(config.shards, STAND_IN))
-    count = max(MIN_VISITS, config.replicas * (config.slots + config.queue) * TURNOVERS)
     mean = job.utterance_seconds * FRAMES_PER_SECOND
     updates_per_visit = job.kept * mean / config.slots / config.n_push
     every = max(1, round(count * updates_per_visit / EVALUATIONS))
@@ -160,21 +218,15 @@ def forecast(job: Job) -> Forecast:
     engine = SimulatedEngine(costs)
     events = _Events()
     result = train(program, config, engine, records=events)
-    return _read(job, config, costs, engine, events, result.seconds)
+    return _Simulated(config, costs, engine, events, result.seconds)
 
 
-def _read(
-    job: Job,
-    config: AsyncConfig,
-    costs: SimulatedConfig,
-    engine: SimulatedEngine,
-    events: "_Events",
-    seconds: float,
-) -> Forecast:
-    last = events.of["push"][-1]["time"]
+def _read(job: Job, done: _Simulated) -> Forecast:
+    config, costs, engine, events = done.config, done.costs, done.engine, done.events
+    last = done.last
     if last <= 0:
         raise InputError("plan: nothing costs any time: give costs, or calibrate")
-    begin, end = (share * last for share in WINDOW)
+    begin, end = done.window
     length = end - begin
     pushes, taken, evaluations = (
         [event for event in events.of[kind] if begin <= event["time"] < end]
@@ -215,21 +267,49 @@ def _read(
     # By frames: how many utterances there are in the window depends on their lengths.
     rate = decoded / length / (job.utterance_seconds * FRAMES_PER_SECOND)
     step_seconds = length * config.replicas / steps
-    outer = [push["outer_age_seconds"] for push in pushes]
+    note = _outer_note(done)
+    whole = [] if note else [p for p in pushes if p["time"] >= _whole_periods(done)]
+    outer = [push["outer_age_seconds"] for push in whole]
     return Forecast(
         utterances_per_second=rate,
         epoch_hours=job.utterances / rate / 3600,
         updates_per_second=len(pushes) / length,
         outer_seconds=Quantiles.of(outer),
-        outer_updates=Quantiles.of([push["outer_age_updates"] for push in pushes]),
+        outer_updates=Quantiles.of([push["outer_age_updates"] for push in whole]),
         outer_steps=Quantiles.of([age / step_seconds for age in outer]),
+        outer_note=note,
         inner_seconds=Quantiles.of([push["inner_age_seconds"] for push in pushes]),
         inner_updates=Quantiles.of([push["inner_age_updates"] for push in pushes]),
-        shard_bytes_per_second=busiest.bytes / seconds,
+        shard_bytes_per_second=busiest.bytes / done.seconds,
         busy=busy,
         answering=busiest.pulls.busy / last,
         evaluator=evaluating / length,
     )
+
+
+def _outer_note(done: _Simulated) -> str:
+    """Why ages of outer gradients would be those of the simulation; empty when they are not."""
+    policy, (begin, end) = done.config.fetch, done.window
+    if policy.kind == "never":
+        return "as old as the training gets: decoders never fetch again"
+    if done.fetch_seconds <= end - begin:
+        return ""
+    unit = "updates" if policy.kind == "updates" else "s"
+    number = len(done.events.of["push"]) if unit == "updates" else done.last
+    return (
+        f"above {policy.every / 2:g} {unit} on average: decoders fetch every {policy.every:g} "
+        f"{unit}, and only {number:.4g} {unit} were simulated"
+    )
+
+
+def _whole_periods(done: _Simulated) -> float:
+    """From when on, to the end of the window, every age between two fetches counts the same.
+
+    Decoders began together, so they fetch at about the same times.
+    """
+    begin, end = done.window
+    period = done.fetch_seconds
+    return end - (end - begin) // period * period if period else begin
 
 
 class _Events:

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,10 +20,10 @@ from outergrad.engine.session import Session
 from outergrad.engine.simulated.config import SimulatedConfig
 from outergrad.engine.simulated.cores import Cores
 from outergrad.engine.simulated.sources import Shared, TimedEvaluation, TimedInner, TimedOuter
+from outergrad.engine.simulated.trace import RECOVERED, History, Turn, read_trace, refuse_unrecorded
 from outergrad.engine.simulated.world import DECODER, EVALUATOR, REPLICA, Fiber, World
-from outergrad.errors import InputError, RunError
+from outergrad.errors import RunError
 from outergrad.ps.partition import Partition, Selection
-from outergrad.records import read_records
 from outergrad.workers.config import AsyncConfig, FetchPolicy
 from outergrad.workers.decoder import Decoder
 from outergrad.workers.evaluator import Evaluator
@@ -39,64 +39,12 @@ from outergrad.workers.messages import (
 from outergrad.workers.program import Program
 from outergrad.workers.replica import Replica
 
-ROLES = {
-    "utterance": "decoder",
-    "outcome": "decoder",
-    "take": "replica",
-    "push": "replica",
-    "evaluation": "evaluator",
-}
-"""Who does what a line of the trace says."""
-
-RECOVERED = "recovered"
-"""Between the last turn of workers that trained until a divergence and the first of new ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A line of a trace."""
-
-    kind: str
-    """What is done: a key of ROLES, "lost", or RECOVERED."""
-    role: str
-    """By whom, or who died."""
-    worker: int
-    """Which one."""
-    time: float
-    """Seconds since the stage started."""
-    visit: int | None
-    """Which visit it is about; None where it is about none."""
-    stamps: tuple[Stamp, ...]
-    """Parameters that it was computed at."""
-
-
-def read_trace(path: Path) -> list[Turn]:
-    """The turns of a trace.
-
-    Raises:
-        InputError: no trace, or one of a run that was not made in one piece.
-    """
-    turns = []
-    for number, line in enumerate(read_records(path), start=1):
-        if line["kind"] == "resumed":
-            raise InputError(
-                f"{path}:{number}: the run was interrupted and resumed: only a run in one piece "
-                "can be replayed"
-            )
-        try:
-            stamps = tuple(Stamp(tuple(v), t) for v, t in line.get("stamps", ()))
-            kind, worker = line["kind"], line.get("worker", 0)
-            role = "" if kind == RECOVERED else ROLES.get(kind) or line["role"]
-            turns.append(Turn(kind, role, worker, line["time"], line.get("visit"), stamps))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}:{number}: not a line of a trace: {error!r}") from error
-    if not turns:
-        raise InputError(f"{path}: the trace is empty")
-    return turns
-
 
 class ReplayEngine:
-    """Engine `simulated` with the order of a trace in place of costs."""
+    """Engine `simulated` with the order of a trace in place of costs.
+
+    Decoders measure no gaps: the records of a replay have none.
+    """
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._turns = turns
@@ -113,7 +61,12 @@ class ReplayEngine:
         return self._time
 
     def memory(self, program: Program, config: AsyncConfig) -> ParameterMemory:
-        """Ordinary memory."""
+        """Ordinary memory.
+
+        Raises:
+            InputError: a trace says too little to repeat a training with such a configuration.
+        """
+        refuse_unrecorded(config)
         return PrivateMemory(Partition.even(program.parameters.size, config.shards))
 
     def run(self, session: Session) -> None:
@@ -149,7 +102,7 @@ class _Stage:
         self._tell = tell
         self._waiting: dict[tuple[str, int], Fiber] = {}
         self._life: Counter[tuple[str, int]] = Counter()
-        self.history = _History(session, turns[begin:])
+        self.history = History(session, turns[begin:])
         program = session.program
         costs = SimulatedConfig()
         cores = Cores(self.world, 0)
@@ -249,52 +202,6 @@ class _Stage:
         self._stay_dead(role, index, life)
         self._waiting[role, index] = self.world.fiber
         self.world.wait()
-
-
-class _History:
-    """Versions of shards that workers will still pull, however old they are by then."""
-
-    def __init__(self, session: Session, turns: Sequence[Turn]) -> None:
-        self._server = session.server
-        self._bounds = session.partition.bounds
-        self._wanted: Counter[tuple[int, int]] = Counter()
-        for turn in turns:
-            for stamp in turn.stamps:
-                self._wanted.update((k, int(v)) for k, v in enumerate(stamp.versions))
-        self._kept: dict[tuple[int, int], Float32Array] = {}
-        self.grow()
-
-    def grow(self) -> None:
-        """Keep what the shards hold now, if anybody will want it."""
-        keys = enumerate(self._server.versions)
-        new = [key for key in keys if self._wanted[key] and key not in self._kept]
-        if not new:
-            return
-        values = self._server.values()
-        for key in new:
-            begin, end = self._bounds[key[0]], self._bounds[key[0] + 1]
-            self._kept[key] = values[begin:end].copy()
-
-    def has(self, stamp: Stamp) -> bool:
-        """Whether the shards have got as far as these versions."""
-        return all(now >= v for now, v in zip(self._server.versions, stamp.versions, strict=True))
-
-    def copy(self, stamp: Stamp, out: Float32Array) -> None:
-        """The parameters at these versions."""
-        for shard, version in enumerate(stamp.versions):
-            key = (shard, int(version))
-            if key not in self._kept:
-                raise RunError(f"replay: shard {shard} never was at version {version:g}")
-            out[self._bounds[shard] : self._bounds[shard + 1]] = self._kept[key]
-
-    def forget(self, turn: Turn) -> None:
-        """A turn is over: what nobody will pull any more is dropped."""
-        for stamp in turn.stamps:
-            for shard, version in enumerate(stamp.versions):
-                key = (shard, int(version))
-                self._wanted[key] -= 1
-                if not self._wanted[key]:
-                    self._kept.pop(key, None)
 
 
 class _Desk:

@@ -13,21 +13,28 @@ from outergrad.engine.simulated.cores import Cores
 from outergrad.gradient.gap import Gap, Probe
 from outergrad.randomness import rng
 from outergrad.workers.messages import HeldOut
-from outergrad.workers.program import Batch
+from outergrad.workers.program import AgedSource, Batch, KeepingSource
 
 
 class Shared:
-    """A source, and which worker's parameters it has."""
+    """A source, and which worker's parameters and things kept for later utterances it has."""
 
     def __init__(self, source: Any) -> None:
         self.source = source
-        self._user: object = None
+        self._user: _Timed | None = None
 
-    def use(self, user: object, parameters: Float32Array, *, fresh: bool) -> Any:
+    def use(self, user: "_Timed", parameters: Float32Array, *, fresh: bool) -> Any:
         """The source with a worker's parameters; `fresh`: they changed since it last used them."""
-        if fresh or self._user is not user:
-            self.source.load(parameters)
-            self._user = user
+        if not fresh and self._user is user:
+            return self.source
+        self.source.load(parameters)
+        if isinstance(self.source, KeepingSource) and self._user is not user:
+            if self._user is not None:
+                self._user.kept = self.source.kept
+            self.source.kept = user.kept
+        if isinstance(self.source, AgedSource):
+            self.source.seen(user.updates)
+        self._user = user
         return self.source
 
 
@@ -41,6 +48,10 @@ class _Timed:
         self._cost = cost
         self._cores = cores
         self._fresh = False
+        self.kept: Any = None
+        """What the source keeps for this worker while it is another one's."""
+        self.updates = 0
+        """How new this worker's parameters are, for a source that wants to know."""
         self._slowness = 1.0
         self._draws = rng(*name) if cost.measured else None  # type: ignore[arg-type]
         if config.speed_spread:
@@ -67,6 +78,11 @@ class _Timed:
 
 class TimedOuter(_Timed):
     """A decoder's source."""
+
+    def seen(self, updates: int) -> None:
+        """The parameters loaded last have seen so many updates."""
+        self.updates = updates
+        self._fresh = True
 
     def compute(self, utterance: str) -> OuterGradient:
         """Outer gradient of an utterance, and the time it takes."""
