@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.bootstrap.pipeline import bootstrap
-from outergrad.config import build, parse_overrides, to_toml
+from outergrad.config import build, parse_overrides
 from outergrad.corpus import (
     Problem,
     bad_utterances,
@@ -84,7 +84,7 @@ def align_from_nothing(
     config = build(RunConfig, parse_overrides(settings), "--set")
     run = RunDirectory(out, progress)
     with run.locked():
-        (out / "config.toml").write_text(to_toml(config), encoding="utf-8")
+        run.keep_settings(config)
         prepared = run.run(
             "prepare",
             {

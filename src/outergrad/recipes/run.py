@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 
 from outergrad import __version__
-from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table, to_toml
+from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table
 from outergrad.criteria.config import Kind
 from outergrad.errors import InputError
 from outergrad.kaldi.graph import HCLG, WORDS
@@ -123,7 +123,7 @@ class Recipe:
         """Write inputs and resolved settings into the directory, for `resume` and for people."""
         with self.directory.locked():
             write_json(self.directory.path / "inputs.json", to_table(self.inputs))
-            (self.directory.path / "config.toml").write_text(to_toml(self.config), encoding="utf-8")
+            self.directory.keep_settings(self.config)
         return self
 
     def all(self) -> dict[str, Any]:

@@ -19,11 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outergrad.config import digest
+from outergrad.config import digest, to_toml
 from outergrad.corpus.layouts.entries import AUDIO_SUFFIXES
 from outergrad.errors import InputError
+from outergrad.files import replace_text
 from outergrad.progress import Progress
 
+SETTINGS = "config.toml"
+"""The resolved configuration, in the run directory."""
 VERSION = 1  # raise when the meaning of what stages write changes
 
 
@@ -82,6 +85,19 @@ class RunDirectory:
         finally:
             os.close(handle)
 
+    def keep_settings(self, config: Any) -> None:
+        """Write the resolved configuration down, for commands that go on and for people.
+
+        Half of a file would be read as defaults for the rest, so it is written in one step.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        try:
+            replace_text(self.path / SETTINGS, to_toml(config))
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot write here: {error.strerror}") from error
+
     def stamp(self, stage: str) -> Stamp | None:
         """The stamp of a finished stage, or None."""
         try:
@@ -138,11 +154,8 @@ def _in_words(summary: Mapping[str, Any]) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of one."""
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(
-        json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-    )
-    os.replace(temporary, path)
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    replace_text(path, text + "\n")
 
 
 def fingerprint(path: Path) -> str:
