@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.bootstrap.pipeline import bootstrap
-from outergrad.config import build, parse_overrides
+from outergrad.config import build, parse_overrides, to_toml
 from outergrad.corpus import (
     Problem,
     bad_utterances,
@@ -83,6 +83,7 @@ def align_from_nothing(
     """
     config = build(RunConfig, parse_overrides(settings), "--set")
     run = RunDirectory(out, progress)
+    run.require_own(("prepare", "bootstrap", "model"), to_toml(config))
     with run.locked():
         run.keep_settings(config)
         prepared = run.run(

@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 
 from outergrad import __version__
-from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table
+from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table, to_toml
 from outergrad.criteria.config import Kind
 from outergrad.errors import InputError
 from outergrad.kaldi.graph import HCLG, WORDS
@@ -26,7 +26,14 @@ from outergrad.recipes.prepare import Prepared, prepare
 from outergrad.recipes.score import word_error_table
 from outergrad.recipes.sequence import run_sequence
 from outergrad.recipes.settings import Inputs, RateScales, RunConfig, read_config
-from outergrad.recipes.stages import RunDirectory, Stamp, fingerprint, write_json
+from outergrad.recipes.stages import (
+    INPUTS,
+    SETTINGS,
+    RunDirectory,
+    Stamp,
+    fingerprint,
+    write_json,
+)
 from outergrad.report.page import write_report
 from outergrad.report.tables import wer_table
 from outergrad.report.tensorboard import require_tensorboard
@@ -108,21 +115,35 @@ class Recipe:
             InputError: there is no run, or a wrong setting.
         """
         try:
-            inputs = msgspec.convert(json.loads((path / "inputs.json").read_bytes()), Inputs)
+            inputs = msgspec.convert(json.loads((path / INPUTS).read_bytes()), Inputs)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{path}: no run begun here; `outergrad prepare` begins one"
             ) from error
-        table = merge(read_toml(path / "config.toml"), parse_overrides(settings))
+        table = merge(read_toml(path / SETTINGS), parse_overrides(settings))
         config = build(RunConfig, table, "--set")
         if criterion is not None and criterion not in config.criteria:
             config = replace(config, criteria=(*config.criteria, criterion))
         return cls(path, inputs, config, progress).remembered()
 
+    def require_own_place(self) -> None:
+        """Refuse a directory with files of others that the run would delete or overwrite.
+
+        Raises:
+            InputError: names what is in the way.
+        """
+        stages = (*BEFORE, *self.config.criteria, *(f"decode-{s}" for s in self.systems), "score")
+        self.directory.require_own((*stages, "model"), to_toml(self.config))
+
     def remembered(self) -> Self:
-        """Write inputs and resolved settings into the directory, for `resume` and for people."""
+        """Write inputs and resolved settings into the directory, for `resume` and for people.
+
+        Raises:
+            InputError: files of others are in the way, or the directory cannot be written.
+        """
+        self.require_own_place()
         with self.directory.locked():
-            write_json(self.directory.path / "inputs.json", to_table(self.inputs))
+            write_json(self.directory.path / INPUTS, to_table(self.inputs))
             self.directory.keep_settings(self.config)
         return self
 

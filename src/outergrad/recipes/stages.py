@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +24,12 @@ from outergrad.corpus.layouts.entries import AUDIO_SUFFIXES
 from outergrad.errors import InputError
 from outergrad.files import replace_text
 from outergrad.progress import Progress
+from outergrad.recognizer.directory import MANIFEST
 
-SETTINGS = "config.toml"
-"""The resolved configuration, in the run directory."""
+SETTINGS, INPUTS = "config.toml", "inputs.json"
+"""In the run directory: the resolved configuration, and the data."""
+BEGUN, STAMP = "begun", "stage.json"
+"""In a stage's folder: the digest that it was begun under, and its stamp once it has ended."""
 VERSION = 1  # raise when the meaning of what stages write changes
 
 
@@ -98,10 +101,39 @@ class RunDirectory:
         except OSError as error:
             raise InputError(f"{self.path}: cannot write here: {error.strerror}") from error
 
+    def require_own(self, stages: Iterable[str], settings: str | None = None) -> None:
+        """Refuse a place in which a run would delete or overwrite what others have put there.
+
+        Args:
+            stages: whose folders will be written; the model's, too.
+            settings: the text that config.toml will get; None: it is not written.
+
+        Raises:
+            InputError: a folder of that name, or a config.toml, is not of a run.
+        """
+        folders = [self.folder(stage) for stage in stages]
+        for folder in folders:
+            if folder.exists() and not _is_ours(folder) and not _empty(folder):
+                raise InputError(
+                    f"{folder}: not written by outergrad, and a run would replace it; "
+                    "move it away, or name another folder with --out"
+                )
+        file = self.path / SETTINGS
+        # `align --train` keeps no inputs, but begins stages.
+        known = (self.path / INPUTS).is_file() or any(map(_is_ours, folders))
+        if settings is None or known or not file.exists():
+            return
+        # With the same text nothing is lost: a run killed before its first stage goes on.
+        if not file.is_file() or file.read_bytes() != settings.encode("utf-8"):
+            raise InputError(
+                f"{file}: not written by outergrad ({INPUTS} is missing beside it), and a run "
+                "would replace it; move it away, or name another folder with --out"
+            )
+
     def stamp(self, stage: str) -> Stamp | None:
         """The stamp of a finished stage, or None."""
         try:
-            fields = json.loads((self.folder(stage) / "stage.json").read_text(encoding="utf-8"))
+            fields = json.loads((self.folder(stage) / STAMP).read_text(encoding="utf-8"))
             return Stamp(fields["digest"], fields["seconds"], fields["summary"])
         except (OSError, ValueError, KeyError):
             return None
@@ -125,9 +157,9 @@ class RunDirectory:
             self.progress.note(f"✓ {stage}: unchanged, kept ({old.seconds:.0f} s when it ran)")
             return old
         folder = self.folder(stage)
-        begun = folder / "begun"
-        if folder.exists() and not (begun.exists() and begun.read_text() == name):
-            shutil.rmtree(folder)
+        begun = folder / BEGUN
+        self.require_own([stage])
+        _remove(folder, keep=begun.exists() and begun.read_text() == name)
         folder.mkdir(parents=True, exist_ok=True)
         begun.write_text(name)
         self.progress.note(f"▸ {stage}")
@@ -135,11 +167,37 @@ class RunDirectory:
         summary = dict(work(folder))
         stamp = Stamp(name, round(self._clock() - start, 2), summary)
         write_json(
-            folder / "stage.json",
+            folder / STAMP,
             {"digest": stamp.digest, "seconds": stamp.seconds, "summary": stamp.summary},
         )
         self.progress.note(f"✓ {stage}: {_in_words(summary)}{stamp.seconds:.0f} s")
         return stamp
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is that of a stage, finished or not, or a model."""
+    return any((folder / mark).is_file() for mark in (BEGUN, STAMP, MANIFEST))
+
+
+def _empty(folder: Path) -> bool:
+    """Whether it is a folder with nothing in it, as a kill at the very beginning leaves."""
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def _remove(folder: Path, keep: bool) -> None:
+    """Delete a stage's folder unless it is to be kept, and what an earlier deletion left.
+
+    Half of a folder must not stay under its name: it may have lost what marks it as ours.
+    """
+    stale = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(stale, ignore_errors=True)
+    if keep:
+        return
+    if folder.is_symlink():
+        folder.unlink()  # what it leads to is another run's
+    elif folder.exists():
+        folder.rename(stale)
+        shutil.rmtree(stale)
 
 
 def _in_words(summary: Mapping[str, Any]) -> str:
