@@ -23,8 +23,9 @@ def write_figures(run_dir: Path, folder: Path, width: int = figures.WIDE) -> tup
 
     Returns:
         The files: word-error.svg, `<stage>`-epochs.svg, `<stage>`-evaluations.svg,
-        `<stage>`-frame-error.svg and staleness.svg, as far as there is data. They follow the
-        reader's light or dark scheme.
+        `<stage>`-frame-error.svg, `<stage>`-gaps.svg and staleness.svg, of several criteria
+        `<stage>`-staleness.svg, as far as there is data. They follow the reader's light or dark
+        scheme.
 
     Raises:
         InputError: if there is no such run directory.
@@ -56,9 +57,13 @@ def _drawn(run: Run, width: int) -> Iterator[tuple[str, str]]:
         if curve.has("frame_error"):
             frame_error = figures.sequence_figure(curve, width, ("frame_error",))
             yield f"{curve.stage}-frame-error", frame_error
-    recorded = ages(run)
-    if recorded:
-        yield "staleness", figures.ages_figure(recorded, age_summary(run, recorded), width)
+    trainings = run.trainings()
+    for training in trainings:
+        recorded = ages(training)
+        if recorded:
+            name = "staleness" if len(trainings) == 1 else f"{training.stage}-staleness"
+            summary = age_summary(training, recorded)
+            yield name, figures.ages_figure(recorded, summary, width, training.stage)
     for gaps in measured_gaps(run):
         if gaps.values.any():
             yield f"{gaps.stage}-gaps", gap_figure(gaps, width)
