@@ -50,6 +50,28 @@ def test_a_stage_cut_off_finds_what_it_left(tmp_path: Path) -> None:
     assert work.found == [False, True]
 
 
+def test_the_seconds_of_a_stage_are_those_of_all_its_starts(tmp_path: Path) -> None:
+    now = [0.0]
+
+    def work(seconds: float, fail: bool) -> Mapping[str, Any]:
+        now[0] += seconds
+        if fail:
+            raise KeyboardInterrupt
+        return {}
+
+    for seconds in (100.0, 20.0):
+        directory = RunDirectory(tmp_path, Silent(), clock=lambda: now[0])
+        with pytest.raises(KeyboardInterrupt):
+            directory.run("train", {"rate": 1.0}, lambda folder, s=seconds: work(s, True))
+        now[0] += 1000.0  # nobody works
+    directory = RunDirectory(tmp_path, Silent(), clock=lambda: now[0])
+    stamp = directory.run("train", {"rate": 1.0}, lambda folder: work(3.0, False))
+    assert stamp.seconds == 123.0
+    assert directory.stamp("train") == stamp
+    # Begun anew it starts from nothing.
+    assert directory.run("train", {"rate": 2.0}, lambda folder: work(4.0, False)).seconds == 4.0
+
+
 def test_a_torn_stamp_counts_as_not_done(tmp_path: Path) -> None:
     directory, work = RunDirectory(tmp_path, Silent()), Work()
     directory.run("train", {}, work)

@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,15 @@ from outergrad.recognizer.directory import MANIFEST
 
 SETTINGS, INPUTS = "config.toml", "inputs.json"
 """In the run directory: the resolved configuration, and the data."""
-BEGUN, STAMP = "begun", "stage.json"
-"""In a stage's folder: the digest that it was begun under, and its stamp once it has ended."""
+BEGUN, SPENT, STAMP = "begun", "spent", "stage.json"
+"""In a stage's folder: the digest that it was begun under, the seconds of starts that did not come
+to an end, and its stamp once it has ended."""
 VERSION = 1  # raise when the meaning of what stages write changes
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What is left of a finished stage: `digest`, wall-clock `seconds`, and its `summary`."""
+    """What is left of a finished stage: `digest`, `seconds` of all its starts, its `summary`."""
 
     digest: str
     seconds: float
@@ -163,15 +164,39 @@ class RunDirectory:
         folder.mkdir(parents=True, exist_ok=True)
         begun.write_text(name)
         self.progress.note(f"▸ {stage}")
-        start = self._clock()
-        summary = dict(work(folder))
-        stamp = Stamp(name, round(self._clock() - start, 2), summary)
+        with self._timed(folder / SPENT) as spent:
+            summary = dict(work(folder))
+        stamp = Stamp(name, spent(), summary)
         write_json(
             folder / STAMP,
             {"digest": stamp.digest, "seconds": stamp.seconds, "summary": stamp.summary},
         )
         self.progress.note(f"✓ {stage}: {_in_words(summary)}{stamp.seconds:.0f} s")
         return stamp
+
+    @contextmanager
+    def _timed(self, file: Path) -> Iterator[Callable[[], float]]:
+        """Gives what tells the seconds spent so far, those of earlier starts in `file` included.
+
+        A start that ends in an error or an interrupt is counted; one that is killed outright
+        cannot say how long it was.
+        """
+        try:
+            before = float(file.read_text())
+        except (OSError, ValueError):
+            before = 0.0
+        start = self._clock()
+
+        def spent() -> float:
+            return round(before + self._clock() - start, 2)
+
+        try:
+            yield spent
+        except BaseException:
+            # The disk may be what is full; then the stage's own error is to be seen.
+            with suppress(OSError):
+                replace_text(file, f"{spent()}\n")
+            raise
 
 
 def _is_ours(folder: Path) -> bool:
