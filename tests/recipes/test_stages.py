@@ -1,5 +1,6 @@
 """Stages: done once, done again when an input changed, resumed when they were cut off."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,26 @@ def test_two_runs_do_not_share_a_directory(tmp_path: Path) -> None:
         pass
     with second.locked():
         pass
+
+
+def test_fingerprints_are_those_of_earlier_versions(tmp_path: Path) -> None:
+    """With others every finished stage would be done again."""
+    (tmp_path / "folder" / "sub").mkdir(parents=True)
+    (tmp_path / "folder" / "text").write_bytes(b"u1 a\n")
+    (tmp_path / "folder" / "sub" / "more").write_bytes(b"\0" * 300_000)
+    (tmp_path / "kaldi").mkdir()
+    (tmp_path / "kaldi" / "wav.scp").write_bytes(b"u1 u1.wav\n")
+    assert fingerprint(tmp_path / "folder") == "fa109520aeff"
+    assert fingerprint(tmp_path / "kaldi") == "48e045d00ce2"
+    assert fingerprint(tmp_path / "folder" / "text") == "4b119ece8744"
+
+
+def test_a_link_that_leads_nowhere_has_no_part_in_a_fingerprint(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("u1 a\n")
+    before = fingerprint(tmp_path)
+    (tmp_path / ".#text").symlink_to("me@here.1234")
+    os.mkfifo(tmp_path / "pipe")
+    assert fingerprint(tmp_path) == before
 
 
 def test_a_fingerprint_follows_content_and_names(tmp_path: Path) -> None:

@@ -260,6 +260,8 @@ def fingerprint(path: Path) -> str:
             folders.sort()
             for name in sorted(files):
                 file = Path(parent) / name
+                if not file.is_file():
+                    continue  # an editor's lock is a link that leads nowhere
                 _take(hasher, file.relative_to(path).as_posix(), file)
     return hasher.hexdigest()[:12]
 
@@ -270,4 +272,5 @@ def _take(hasher: "hashlib._Hash", name: str, file: Path) -> None:
         status = file.stat()
         hasher.update(f"{status.st_size} {status.st_mtime_ns}".encode())
     else:
-        hasher.update(file.read_bytes())
+        with file.open("rb") as stream:
+            hashlib.file_digest(stream, lambda: hasher)  # in pieces, into what is there already
