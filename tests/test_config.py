@@ -1,12 +1,16 @@
 """Configuration: defaults, files, overrides, and what is said when something is wrong."""
 
+import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_toml
+from outergrad.config_comments import commented_toml
 from outergrad.errors import InputError
 
 
@@ -16,6 +20,7 @@ class Inner:
     layers: tuple[int, ...] = (4, 4)
     name: str = 'ü "quoted"'
     limit: float | None = None
+    limits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,18 @@ def test_defaults_survive_a_round_trip_through_toml() -> None:
     text = to_toml(Outer())
     assert build(Outer, tomllib.loads(text)) == Outer()
     assert "# limit =" in text
+
+
+@pytest.mark.parametrize("write", [to_toml, commented_toml])
+def test_what_json_has_other_words_for_is_read_back(write: Callable[[Any], str]) -> None:
+    for given in (
+        Inner(rate=float("inf")),
+        Inner(rate=float("-inf"), name="🎤 \x7f \n þ"),
+        Inner(limits=(1.0, float("inf"))),
+    ):
+        assert build(Inner, tomllib.loads(write(given))) == given
+    read = build(Inner, tomllib.loads(write(Inner(rate=float("nan")))))
+    assert math.isnan(read.rate)
 
 
 def test_overrides_are_typed_by_toml_and_bare_words_are_strings() -> None:

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 import tomllib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -145,11 +146,20 @@ def _write_section(table: Mapping[str, Any], name: str, lines: list[str]) -> Non
     if name and values:
         lines += ["", f"[{name}]"]
     for key, value in values.items():
-        # JSON writes numbers, strings, booleans and lists of them just as TOML reads them.
-        lines.append(f"# {key} =" if value is None else f"{key} = {json.dumps(value)}")
+        lines.append(f"# {key} =" if value is None else f"{key} = {toml_value(value)}")
     for key, value in table.items():
         if isinstance(value, dict):
             _write_section(value, f"{name}.{key}" if name else key, lines)
+
+
+def toml_value(value: Any) -> str:
+    """A number, string, boolean, or list of them, as TOML reads it."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # inf, -inf, nan; JSON has other words
+    # The rest is written as JSON has it. TOML has no pairs of surrogates, and no bare delete.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def digest(*parts: Any) -> str:
