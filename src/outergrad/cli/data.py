@@ -116,7 +116,7 @@ def _facts(report: dict[str, Any]) -> "RenderableType":
 def get(
     corpus: Annotated[str, typer.Argument(help="an4, mini-librispeech or samromur.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the corpus. [default: the corpus's name]")
+        Path | None, typer.Option(help="Folder for the corpus. \\[default: the corpus's name]")
     ] = None,
     given: Annotated[
         Path | None,

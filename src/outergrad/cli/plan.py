@@ -51,7 +51,7 @@ def plan(
         OPTION(
             metavar="<when>",
             help="When a decoder fetches parameters: utterance, never, or seconds:N, updates:N, "
-            "synchronous:N (seconds). [utterance]",
+            "synchronous:N (seconds). \\[utterance]",
         ),
     ] = None,
     utterance: Annotated[
