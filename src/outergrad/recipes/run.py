@@ -16,13 +16,14 @@ from outergrad.criteria.config import Kind
 from outergrad.errors import InputError
 from outergrad.kaldi.graph import HCLG, WORDS
 from outergrad.kaldi.system import files_read, require_files
+from outergrad.nnet.precision import check_device
 from outergrad.progress import Progress
 from outergrad.recipes.ce import run_ce
 from outergrad.recipes.decode import GMM_SYSTEMS, Scorer, dnn_scorer, gmm_scorer, run_decode
 from outergrad.recipes.kaldi import run_kaldi
 from outergrad.recipes.models import Bootstrapped, Graphs, run_bootstrap, run_graph
 from outergrad.recipes.package import acoustic_model_in, best_system, package
-from outergrad.recipes.prepare import Prepared, prepare
+from outergrad.recipes.prepare import Prepared, check_features, prepare
 from outergrad.recipes.score import word_error_table
 from outergrad.recipes.sequence import run_sequence
 from outergrad.recipes.settings import Inputs, RateScales, RunConfig, read_config
@@ -55,12 +56,14 @@ class Recipe:
         progress: where stages say what they do.
 
     Raises:
-        InputError: curves for TensorBoard are wanted and it is not installed.
+        InputError: curves for TensorBoard are wanted and it is not installed, or features are
+            wanted that the data do not come with.
     """
 
     def __init__(self, path: Path, inputs: Inputs, config: RunConfig, progress: Progress) -> None:
         if config.tensorboard:
             require_tensorboard()  # now, not after an hour of other stages
+        check_features(inputs, config)
         self.directory = RunDirectory(path, progress)
         self.inputs = inputs
         self.config = config
@@ -156,12 +159,29 @@ class Recipe:
 
         Returns:
             What results.json holds; empty before stage score.
+
+        Raises:
+            InputError: a device is needed that is not there; many more in the stages.
         """
+        self.require_device(last)
         with self.directory.locked():
             done = self.stamps(last)
             if last != "score":
                 return {}
             return self._results(done)
+
+    def require_device(self, last: str) -> None:
+        """Refuse to begin what could not be trained on this machine, hours before its turn comes.
+
+        What is trained already can be decoded and scored without the device.
+
+        Raises:
+            InputError: a criterion up to stage `last` is still to be trained on a GPU, and there
+                is none.
+        """
+        kinds = [stage for stage in self._stages(last) if isinstance(stage, Kind)]
+        if any(self.directory.stamp(kind) is None for kind in kinds):
+            check_device(self.config.sequence.device)
 
     def stamps(self, last: str) -> dict[str, Stamp]:
         """Do what is to be done up to stage `last`; the stamps of all stages."""
