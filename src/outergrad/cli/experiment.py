@@ -137,6 +137,8 @@ def _inputs(
     smaller = quick_settings(transferred=others["init"] is not None) if quick else {}
     table = merge(smaller, parse_overrides(settings))
     config = build(RunConfig, {**table, "seed": seed}, "--set")
+    if not config.criteria:
+        raise InputError("criteria is empty: experiments train by its first entry, such as mmi")
     given = [name for name, path in {**paths, **others}.items() if path is not None]
     if data is not None:
         if data != DEMO:
