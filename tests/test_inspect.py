@@ -1,13 +1,19 @@
 """`outergrad inspect` on files: what it prints, what it writes, and how it fails."""
 
 import json
+import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from outergrad.cli import app
+from outergrad.config import build, to_toml
+from outergrad.corpus import Corpus, Utterance, write_kaldi_directory
 from outergrad.errors import InputError
 from outergrad.graph.decoding_graph import DecodingGraph
+from outergrad.recipes.look import Look
+from outergrad.recipes.settings import RunConfig
 
 COMPACT = "u1 \n0 1 1 1.5,-20,1_2\n0 1 2 2.5,-25.25,2_2\n1 0.5,3,3\n\n"
 STATES = "u2\n0 1 1 1 1.5,-20\n1 2 2 0 0.25,-3\n2\n\n"
@@ -59,6 +65,9 @@ def test_lattices_of_both_kinds(graph, capsys, tmp_path):
     assert shares["no"] == pytest.approx(1 / (1 + np.exp(-4.25)), abs=1e-4)
     shown = inspect(capsys, *first)
     assert "best word strings" in shown
+    # Nobody knows how long the frames of a file are.
+    assert "segments (frames, " in shown
+    assert re.search(r"\n +0 – +2  ", shown)
     assert json.loads(inspect(capsys, "lattice", archive, "--utterance", "u2", "--json"))[
         "best"
     ] == [{"words": "1", "score": 0.55, "graph_cost": 1.75, "acoustic_score": 23.0}]
@@ -74,6 +83,27 @@ def test_a_lattice_written_is_read_again(graph, capsys, tmp_path):
     assert before.pop("file") != after.pop("file")
     assert before == after
     assert svg.read_text().startswith("<svg")
+
+
+def test_times_are_those_of_the_runs_own_frames(tones, capsys, tmp_path, monkeypatch):
+    audio = tmp_path / "u.wav"
+    tones.record(audio, ["ab", "cd"])
+    run = tmp_path / "run"
+    write_kaldi_directory(
+        Corpus("train", (Utterance("u", "s", ("ab", "cd"), audio),)), run / "prepare" / "train"
+    )
+    (run / "ce" / "model").mkdir(parents=True)
+    (run / "ce" / "model" / "description.json").touch()
+    config = build(RunConfig, {"filterbank": {"frame_shift_ms": 20.0}})
+    (run / "config.toml").write_text(to_toml(config))
+    times = [(10, 20), (30, 40)]
+    aligned = SimpleNamespace(
+        num_frames=50, word_frames=times, acoustic_score=0.0, transitions=np.array([])
+    )
+    monkeypatch.setattr(Look, "alignment", lambda look: (aligned, None))
+    shown = inspect(capsys, "alignment", run, "--utterance", "u")
+    assert "  0.20 –   0.40 s  ab" in shown
+    assert "  0.60 –   0.80 s  cd" in shown
 
 
 @pytest.mark.parametrize(
