@@ -55,6 +55,15 @@ def test_settings_are_written_in_one_step(
     assert read_toml(out / "config.toml")["seed"] == 7
 
 
+def test_a_bad_key_in_the_settings_of_a_run_is_looked_for_there(
+    begin: Begin, tmp_path: Path
+) -> None:
+    begin(tmp_path / "run")
+    (tmp_path / "run" / "config.toml").write_text("sed = 2\n")
+    with pytest.raises(InputError, match=r"run/config\.toml: unknown key sed; did you mean seed"):
+        Recipe.resume(tmp_path / "run", ["seed=3"], Silent())
+
+
 def test_folders_of_others_are_left_alone(begin: Begin, tmp_path: Path) -> None:
     mine = tmp_path / "prepare" / "mine.txt"
     mine.parent.mkdir()

@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 
 from outergrad import __version__
-from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table, to_toml
+from outergrad.config import digest, to_table, to_toml
 from outergrad.criteria.config import Kind
 from outergrad.errors import InputError
 from outergrad.kaldi.graph import HCLG, WORDS
@@ -123,8 +123,7 @@ class Recipe:
             raise InputError(
                 f"{path}: no run begun here; `outergrad prepare` begins one"
             ) from error
-        table = merge(read_toml(path / SETTINGS), parse_overrides(settings))
-        config = build(RunConfig, table, "--set")
+        config = read_config(path / SETTINGS, settings)
         if criterion is not None and criterion not in config.criteria:
             config = replace(config, criteria=(*config.criteria, criterion))
         return cls(path, inputs, config, progress).remembered()
