@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from outergrad.errors import RunError
+from outergrad.errors import InputError, RunError
 from outergrad.report import figures
 from outergrad.report.curves import age_summary, ages, ce_curves, sequence_curves
 from outergrad.report.findings import scores
@@ -28,14 +28,20 @@ def write_figures(run_dir: Path, folder: Path, width: int = figures.WIDE) -> tup
         scheme.
 
     Raises:
-        InputError: if there is no such run directory.
+        InputError: if there is no such run directory, or nothing in it to draw.
         RunError: if a file cannot be written.
     """
     run = load_run(run_dir)
+    drawn = list(_drawn(run, width))
+    if not drawn:
+        raise InputError(
+            f"{run_dir}: nothing to draw: it has no results.json and no records; figures are of "
+            "run directories"
+        )
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, svg in _drawn(run, width):
+        for name, svg in drawn:
             path = folder / f"{re.sub(r'[^a-zA-Z0-9_-]', '_', name)}.svg"
             path.write_text(standalone(svg), encoding="utf-8")
             written.append(path)
