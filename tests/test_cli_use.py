@@ -106,6 +106,13 @@ def test_doctor_is_content_here(run) -> None:
     assert "ready" in run("doctor", "--quick").out
 
 
+def test_doctor_says_what_a_gpu_is_needed_for(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "none (needed for sequence.device=cuda only)" in run("doctor", "--quick").out
+
+
 def test_config_prints_what_is_set(run, tmp_path: Path) -> None:
     done = run("config", "--set", "ce.rate=0.25")
     assert done.code == 0
