@@ -137,6 +137,10 @@ def test_a_plan_is_made_from_costs_that_were_kept(tmp_path: Path) -> None:
         done = outergrad("plan", "--local", "--replicas", "1", "--fetch", wrong)
         assert done.returncode == 2, wrong
         assert "--fetch" in done.stderr
+    for option in ("--latency", "--bandwidth"):
+        done = outergrad("plan", "--local", option, "1")
+        assert done.returncode == 2
+        assert f"{option} is of a network: --local has none" in " ".join(done.stderr.split())
     absent = tmp_path / "absent" / "costs.json"
     done = outergrad("plan", "--calibrate", tmp_path, "--costs", absent)
     assert done.returncode == 2
