@@ -12,7 +12,7 @@ from outergrad.config import build, to_toml
 from outergrad.corpus import Corpus, Utterance, write_kaldi_directory
 from outergrad.errors import InputError
 from outergrad.graph.decoding_graph import DecodingGraph
-from outergrad.recipes.look import Look
+from outergrad.recipes.look import Look, systems_of
 from outergrad.recipes.settings import RunConfig
 
 COMPACT = "u1 \n0 1 1 1.5,-20,1_2\n0 1 2 2.5,-25.25,2_2\n1 0.5,3,3\n\n"
@@ -85,6 +85,13 @@ def test_a_lattice_written_is_read_again(graph, capsys, tmp_path):
     assert svg.read_text().startswith("<svg")
 
 
+def test_systems_are_named_in_the_order_of_training(tmp_path):
+    for name in ("bmmi", "mmi", "ce"):
+        (tmp_path / name / "model").mkdir(parents=True)
+        (tmp_path / name / "model" / "description.json").touch()
+    assert systems_of(tmp_path) == ("ce", "mmi", "bmmi")
+
+
 def test_times_are_those_of_the_runs_own_frames(tones, capsys, tmp_path, monkeypatch):
     audio = tmp_path / "u.wav"
     tones.record(audio, ["ab", "cd"])
@@ -116,6 +123,8 @@ def test_times_are_those_of_the_runs_own_frames(tones, capsys, tmp_path, monkeyp
         (["lattice", "{tmp}/word.txt", "--graph", "{tmp}/graph"], "word_id 7"),
         (["lattice", "{tmp}/graph"], "give --utterance"),
         (["lattice", "{tmp}/graph", "--utterance", "u"], "no run begun here"),
+        (["lattice", "{tmp}", "--utterance", "u", "--graph", "{tmp}/graph"], "--graph is for"),
+        (["lattice", "{tmp}", "--utterance", "u", "--acoustic-scale", "1"], "-scale is for"),
         (["graph", "{tmp}/two.txt"], "has not compiled its graphs"),
         (["graph", "{tmp}", "--lm", "bigram"], "choose mono or tri and unigram or trigram"),
         (["alignment", "{tmp}", "--utterance", "u"], "no run begun here"),

@@ -36,7 +36,9 @@ def lattice(
     graph: Annotated[
         Path | None, typer.Option(help="Decoding graph of a lattice file: words and pdfs.")
     ] = None,
-    acoustic_scale: Annotated[float, typer.Option(help="κ of a lattice file.")] = 0.1,
+    acoustic_scale: Annotated[
+        float | None, typer.Option(help="κ of a lattice file. \\[default: 0.1]")
+    ] = None,
     svg: Annotated[Path | None, typer.Option(help="Write a picture of it, if it is small.")] = None,
     kaldi: Annotated[
         Path | None, typer.Option(help="Write it in Kaldi's text form (compact lattice).")
@@ -53,9 +55,14 @@ def lattice(
     words: tuple[str, ...] | None
     shift: float | None
     if where.is_dir():
+        ignored = {"--graph": graph, "--acoustic-scale": acoustic_scale}
+        for option, given in ignored.items():
+            if given is not None:
+                raise InputError(f"{option} is for lattice files: a run brings its own")
         found, words, about, shift = _decoded(where, _needed(utterance), system, lm, lattice_beam)
     else:
-        found, words, about = _read_lattice(where, utterance, graph, acoustic_scale)
+        scale = 0.1 if acoustic_scale is None else acoustic_scale
+        found, words, about = _read_lattice(where, utterance, graph, scale)
         shift = None
     if svg is not None:
         _write(svg, picture(found, words=words))

@@ -9,6 +9,7 @@ from outergrad.arrays import Float32Array
 from outergrad.bootstrap.em import GMM_FILE
 from outergrad.config import build, read_toml
 from outergrad.corpus import Utterance
+from outergrad.criteria.config import Kind
 from outergrad.decoder.alignment import AlignConfig, align
 from outergrad.decoder.decoding import decode, decode_words
 from outergrad.errors import InputError
@@ -27,14 +28,15 @@ from outergrad.recipes.settings import DecodeConfig
 
 
 def systems_of(run: Path) -> tuple[str, ...]:
-    """Systems of a run that are trained, in order of training."""
+    """Systems of a run that are trained: GMMs, CE, then the criteria, as they are listed."""
     gmms = [
         name
         for name, tying in GMM_SYSTEMS.items()
         if (run / "bootstrap" / tying / GMM_FILE).is_file()
     ]
-    models = sorted(path.parent.parent.name for path in run.glob("*/model/description.json"))
-    return (*gmms, *models)
+    models = {path.parent.parent.name for path in run.glob("*/model/description.json")}
+    known = ["ce", *(kind.value for kind in Kind)]
+    return (*gmms, *(name for name in known if name in models), *sorted(models - {*known}))
 
 
 def graph_of(run: Path, tying: str, lm: str) -> DecodingGraph:
