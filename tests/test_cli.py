@@ -4,10 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from outergrad.cli import app
 from outergrad.cli.options import with_shorthands
 from outergrad.errors import InputError
 from outergrad.recipes.settings import read_config
@@ -31,6 +36,26 @@ def test_help_fits_a_screen_and_names_all_stages() -> None:
     assert len(done.stdout.splitlines()) <= 40
     for command in ("run", "demo", "prepare", "bootstrap", "graph", "train", "decode", "score"):
         assert f" {command} " in done.stdout
+
+
+def test_help_shows_every_word_of_an_options_text() -> None:
+    """Brackets are markup: "[default: 1]" vanished from the page, and with it the default."""
+    screen = CliRunner(env={"COLUMNS": "400", "TERMINAL_WIDTH": "400"})
+
+    def commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+        yield path, command
+        for name, below in getattr(command, "commands", {}).items():
+            yield from commands(below, (*path, name))
+
+    seen = 0
+    for path, command in commands(get_command(app), ()):
+        shown = " ".join(screen.invoke(app, [*path, "--help"]).output.split())
+        for option in command.params:
+            text = getattr(option, "help", None)
+            if text and not option.hidden:
+                assert " ".join(text.replace("\\[", "[").split()) in shown, (path, option.name)
+                seen += "[default: " in text
+    assert seen >= 5
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -112,6 +137,10 @@ def test_a_plan_is_made_from_costs_that_were_kept(tmp_path: Path) -> None:
         done = outergrad("plan", "--local", "--replicas", "1", "--fetch", wrong)
         assert done.returncode == 2, wrong
         assert "--fetch" in done.stderr
+    for option in ("--latency", "--bandwidth"):
+        done = outergrad("plan", "--local", option, "1")
+        assert done.returncode == 2
+        assert f"{option} is of a network: --local has none" in " ".join(done.stderr.split())
     absent = tmp_path / "absent" / "costs.json"
     done = outergrad("plan", "--calibrate", tmp_path, "--costs", absent)
     assert done.returncode == 2

@@ -78,6 +78,9 @@ def test_validate_ends_with_2_when_the_corpus_is_unusable(
     assert bad.code == 2
     assert json.loads(bad.out)["usable"] is False
     assert "33.3% of its utterances would be left out" in bad.err
+    assert "2 are good" in bad.err
+    (speech / "u1.wav").write_bytes(b"")
+    assert "1 is good" in run("validate", "speech", "lexicon.txt", "--json").err
     assert "u0\tunreadable audio" in (tmp_path / "found" / "bad_utterances.tsv").read_text()
 
 
@@ -101,6 +104,13 @@ def test_doctor_is_content_here(run) -> None:
     assert report["cores"] >= 1
     assert report["packages"]["torch"]
     assert "ready" in run("doctor", "--quick").out
+
+
+def test_doctor_says_what_a_gpu_is_needed_for(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "none (needed for sequence.device=cuda only)" in run("doctor", "--quick").out
 
 
 def test_config_prints_what_is_set(run, tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """Configuration: defaults, files, overrides, and what is said when something is wrong."""
 
+import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_toml
+from outergrad.config_comments import commented_toml
 from outergrad.errors import InputError
 
 
@@ -16,6 +21,7 @@ class Inner:
     layers: tuple[int, ...] = (4, 4)
     name: str = 'ü "quoted"'
     limit: float | None = None
+    limits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,18 @@ def test_defaults_survive_a_round_trip_through_toml() -> None:
     assert "# limit =" in text
 
 
+@pytest.mark.parametrize("write", [to_toml, commented_toml])
+def test_what_json_has_other_words_for_is_read_back(write: Callable[[Any], str]) -> None:
+    for given in (
+        Inner(rate=float("inf")),
+        Inner(rate=float("-inf"), name="🎤 \x7f \n þ"),
+        Inner(limits=(1.0, float("inf"))),
+    ):
+        assert build(Inner, tomllib.loads(write(given))) == given
+    read = build(Inner, tomllib.loads(write(Inner(rate=float("nan")))))
+    assert math.isnan(read.rate)
+
+
 def test_overrides_are_typed_by_toml_and_bare_words_are_strings() -> None:
     table = parse_overrides(
         ["seed=3", "inner.rate=1e-3", "inner.name=plain", "inner.layers=[1, 2]"]
@@ -41,6 +59,37 @@ def test_an_integer_is_a_legal_float_but_a_word_is_not() -> None:
     assert build(Outer, parse_overrides(["inner.rate=2"])).inner.rate == 2.0
     with pytest.raises(InputError, match=r"--set: inner\.rate: expected float, got str"):
         build(Outer, parse_overrides(["inner.rate=fast"]), "--set")
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True)
+class Lists:
+    colours: tuple[Colour, ...] = ()
+    names: list[str] = field(default_factory=list)
+    counts: tuple[int, ...] = ()
+
+
+@pytest.mark.parametrize("written", ["red,blue", "red, blue", "[red,blue]", '["red", "blue"]'])
+def test_lists_of_words_need_no_quotes(written: str) -> None:
+    found = build(Lists, parse_overrides([f"colours={written}", f"names={written}"]))
+    assert found == Lists((Colour.RED, Colour.BLUE), ["red", "blue"])
+
+
+def test_a_single_word_is_a_list_of_one() -> None:
+    assert build(Lists, parse_overrides(["colours=red"])).colours == (Colour.RED,)
+    assert build(Lists, parse_overrides(["colours=[]"])).colours == ()
+    with pytest.raises(InputError, match=r"colours\[1\]: invalid enum value 'rd'"):
+        build(Lists, parse_overrides(["colours=red,rd"]))
+
+
+def test_what_is_no_list_is_told_how_lists_are_written() -> None:
+    for wrong in ("counts=1,2", "colours=3", "colours="):
+        with pytest.raises(InputError, match=r"expected array, got \w+; write \w+=\[…, …\]"):
+            build(Lists, parse_overrides([wrong]))
 
 
 def test_a_misspelt_key_gets_a_suggestion() -> None:

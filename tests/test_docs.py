@@ -120,7 +120,8 @@ def place(
         (speech / "metadata.csv").write_text("\n".join(rows) + "\n")
     for name in ("recording.wav", "new-recording.ogg", "interview.wav", "a.flac", "b.ogg"):
         tones.record(folder / name, ["dað"])
-    shutil.copytree(model_directory, folder / "my-run")
+    shutil.copytree(model_directory, folder / "my-run" / "model")
+    (folder / "my-run" / "inputs.json").write_text("{}")
     train_gmm(tones).save(folder / "aligned" / "model")
     (folder / "my-run" / "config.toml").write_text("seed = 3\n")
     (folder / "my-run" / "records").mkdir()

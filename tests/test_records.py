@@ -5,7 +5,7 @@ import os
 import pytest
 
 from outergrad.errors import InputError, RunError
-from outergrad.records import RecordWriter, Tee, read_records
+from outergrad.records import RecordWriter, Tee, finite, read_records
 
 
 def write(path, *numbers):
@@ -124,3 +124,8 @@ def test_a_place_that_cannot_be_written_is_a_run_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot write records"):
         RecordWriter(tmp_path / "file" / "mmi.jsonl", "mmi")
+
+
+def test_json_values_have_nothing_that_is_not_finite() -> None:
+    given = {"a": [1.5, float("nan"), (float("-inf"), "x")], 3: {"b": float("inf"), "c": None}}
+    assert finite(given) == {"a": [1.5, None, [None, "x"]], "3": {"b": None, "c": None}}

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 import tomllib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,6 +74,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def build(kind: type[C], table: Mapping[str, Any], source: str = "configuration") -> C:
     """The configuration `kind` with the values of `table`, the defaults of `kind` for the rest.
 
+    A list of words may be given as one text: ``mmi,smbr`` or ``[mmi, smbr]``.
+
     Raises:
         InputError: unknown key (with the nearest known one) or a value of the wrong type.
     """
@@ -80,15 +83,45 @@ def build(kind: type[C], table: Mapping[str, Any], source: str = "configuration"
     try:
         # On top of the defaults of the whole: a section may have other defaults here than its
         # type has by itself, and setting one of its keys must not undo them.
-        return msgspec.convert(merge(to_table(kind()), table), kind)
+        return msgspec.convert(merge(to_table(kind()), _split(kind, table)), kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{source}: {_in_words(str(error))}") from error
+
+
+def _split(kind: Any, table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table with the texts that stand for lists of words split into these."""
+    hints = typing.get_type_hints(kind)
+    return {key: _split_value(hints[key], value) for key, value in table.items()}
+
+
+def _split_value(hint: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        return _split(hint, value)
+    if not isinstance(value, str) or not value or not _is_words(hint):
+        return value
+    inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    return [word.strip().strip("\"'") for word in inner.split(",")]
+
+
+def _is_words(hint: Any) -> bool:
+    """Whether a type is that of a list of strings or of members of an enumeration of strings."""
+    items = typing.get_args(hint)
+    return (
+        typing.get_origin(hint) in (tuple, list)
+        and items[1:] in ((), (...,))
+        and isinstance(items[0], type)
+        and issubclass(items[0], str)
+    )
 
 
 def _in_words(message: str) -> str:
     """msgspec says "Expected `float`, got `str` - at `$.a.b`"; users know `a.b`."""
     problem, _, where = message.partition(" - at `$.")
-    return f"{where.rstrip('`')}: {problem.replace('`', '').lower()}" if where else message
+    if not where:
+        return message
+    key, said = where.rstrip("`"), problem.replace("`", "").lower()
+    form = f"; write {key}=[…, …]" if said.startswith("expected array") else ""
+    return f"{key}: {said}{form}"
 
 
 def _refuse_unknown(kind: Any, table: Mapping[str, Any], source: str, prefix: str) -> None:
@@ -145,11 +178,20 @@ def _write_section(table: Mapping[str, Any], name: str, lines: list[str]) -> Non
     if name and values:
         lines += ["", f"[{name}]"]
     for key, value in values.items():
-        # JSON writes numbers, strings, booleans and lists of them just as TOML reads them.
-        lines.append(f"# {key} =" if value is None else f"{key} = {json.dumps(value)}")
+        lines.append(f"# {key} =" if value is None else f"{key} = {toml_value(value)}")
     for key, value in table.items():
         if isinstance(value, dict):
             _write_section(value, f"{name}.{key}" if name else key, lines)
+
+
+def toml_value(value: Any) -> str:
+    """A number, string, boolean, or list of them, as TOML reads it."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # inf, -inf, nan; JSON has other words
+    # The rest is written as JSON has it. TOML has no pairs of surrogates, and no bare delete.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def digest(*parts: Any) -> str:

@@ -3,12 +3,11 @@
 import ast
 import dataclasses
 import inspect
-import json
 import textwrap
 import typing
 from typing import Any
 
-from outergrad.config import to_table
+from outergrad.config import to_table, toml_value
 
 _WIDTH = 96
 
@@ -56,7 +55,7 @@ def _section(kind: Any, table: dict[str, Any], name: str, lines: list[str]) -> N
         lines += ["", f"[{name}]"]
     for key, value in values.items():
         lines += _comment(comments.get(key, ""))
-        lines.append(f"# {key} =" if value is None else f"{key} = {json.dumps(value)}")
+        lines.append(f"# {key} =" if value is None else f"{key} = {toml_value(value)}")
     for key, value in sections.items():
         lines += ["", *_comment(comments.get(key, ""))]
         _section(hints[key], value, f"{name}.{key}" if name else key, lines)

@@ -90,7 +90,7 @@ class RecordWriter:
             RunError: the disk is full or gone.
         """
         record = {"time": round(time, 6), "stage": self._stage, "kind": kind, **fields}
-        line = json.dumps(_finite(record), ensure_ascii=False, allow_nan=False) + "\n"
+        line = json.dumps(finite(record), ensure_ascii=False, allow_nan=False) + "\n"
         data = line.encode("utf-8")
         try:
             written = os.write(self._file, data)
@@ -148,13 +148,14 @@ def _complete_length(file: int) -> int:
     return 0
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value for JSON, which has no nan and no infinity: they are None, however deep inside."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _finite(entry) for key, entry in value.items()}
+        return {str(key): finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
+        return [finite(entry) for entry in value]
     return value
 
 

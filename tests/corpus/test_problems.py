@@ -49,7 +49,7 @@ def test_too_many_bad_utterances_stop_the_run_unless_told_otherwise() -> None:
         require_mostly_good(62, MISSING, name="train")
     assert "missing audio: 7" in str(caught.value)
     assert "wav.scp:1: u1: no such file" in str(caught.value)
-    assert "raise max_bad" in str(caught.value)
+    assert "raise corpus.max_bad (now 0.1)" in str(caught.value)
     require_mostly_good(62, MISSING, max_bad=0.2)
     with pytest.raises(InputError, match="100"):
         require_mostly_good(0, MISSING, max_bad=1.0)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from outergrad.corpus import Corpus, Kind, Lexicon, Pronunciation, Utterance
 from outergrad.corpus.respelling import respell
+from outergrad.corpus.survey import missing_words
 
 LEXICON = Lexicon(
     {
@@ -29,5 +30,12 @@ def test_what_the_lexicon_has_is_left_alone() -> None:
     assert respelled("HELLO polish Polish .com") == ("HELLO polish Polish .com", [])
 
 
-def test_what_is_unknown_or_ambiguous_stays_as_it_was() -> None:
-    assert respelled("POLISH unknown,") == ("POLISH unknown,", [])
+def test_what_is_unknown_or_ambiguous_loses_its_punctuation_only() -> None:
+    assert respelled("POLISH, Unknown, Unknown") == ("POLISH Unknown Unknown", [])
+
+
+def test_a_missing_word_is_one_wherever_it_stands() -> None:
+    text = "HELLO on, on (on) on! don't"
+    corpus = Corpus("c", (Utterance("u", "s", tuple(text.split()), Path("a.wav")),))
+    found = missing_words(respell(corpus, LEXICON)[0], LEXICON)
+    assert [(missing.word, missing.count) for missing in found] == [("on", 4), ("don't", 1)]

@@ -36,7 +36,7 @@ def _digest(samples: np.ndarray) -> str:
 
 def test_a_missing_espeak_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(InputError, match=r"pip install 'outergrad\[demo\]'"):
+    with pytest.raises(InputError, match=r"pip install '\.\[demo\]'"):
         Espeak()
 
 

@@ -201,5 +201,5 @@ def test_an_engine_whose_package_is_missing_says_how_to_get_it(monkeypatch):
         raise ModuleNotFoundError(f"No module named {name!r}", name="ray")
 
     monkeypatch.setattr("outergrad.engine.engines.importlib.import_module", missing)
-    with pytest.raises(InputError, match=r"needs ray: .*outergrad\[ray\]"):
+    with pytest.raises(InputError, match=r"needs ray: .*\.\[ray\]"):
         train(toy.program(), AsyncConfig(), "ray")

@@ -62,6 +62,10 @@ def test_the_list_names_all():
         ),
         (("layers", "--out", "OUT", "--data", "demo", "--set", "sed=1"), "did you mean seed"),
         (("layers", "--out", "OUT", "--data", "demo", "--seeds", "1,x"), "--seeds 1,x"),
+        (
+            ("table1", "--out", "OUT", "--data", "demo", "--set", "criteria=[]"),
+            "criteria is empty",
+        ),
     ],
 )
 def test_wrong_use_is_an_error_that_says_what_to_do(tmp_path, arguments, message):
@@ -70,6 +74,7 @@ def test_wrong_use_is_an_error_that_says_what_to_do(tmp_path, arguments, message
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists(), "nothing was made before"
 
 
 def test_seeds():

@@ -92,6 +92,7 @@ def test_words_without_pronunciation_are_left_out_with_a_notice(
     notices = []
     graph = compile_graph(lm, tricky_lexicon, hmm, notice=notices.append)
     (notice,) = notices
+    assert "cannot be recognized" in notice
     assert "2 of 8" in notice
     assert "gnu zebra" in notice
     wanted = expected(path_oracle, lm, tricky_lexicon, hmm, 3)

@@ -44,7 +44,7 @@ def test_a_real_graph_finds_what_kaldi_found(
     noticed: list[str] = []
     found = read_kaldi_graph(graph, an4, words_of(graph), noticed.append)
     assert len(noticed) == 1
-    assert "words that the lexicon lacks cannot be recognised: RUBOUT" in noticed[0]
+    assert "words that the lexicon lacks cannot be recognized: RUBOUT" in noticed[0]
     golden = shared / "golden"
     for utterance in (golden / "utts").read_text().split():
         scores = np.load(golden / utterance / "loglikes.npy")

@@ -16,7 +16,7 @@ from outergrad.recipes.settings import RunConfig, SequenceConfig
 from outergrad.recipes.stages import write_json
 from outergrad.records import RecordWriter, read_records
 from outergrad.report.curves import age_summary
-from outergrad.report.run import Run
+from outergrad.report.run import Training
 from outergrad.workers.config import AsyncConfig, ScheduleConfig
 from outergrad.workers.program import Factory
 
@@ -43,7 +43,7 @@ def test_a_training_that_had_ended_can_be_stamped_after_a_resume(tmp_path):
     assert summary["staleness"]["inner"] == {"updates": UNKNOWN, "seconds": UNKNOWN}
     write_json(tmp_path / "stage.json", summary)
     # The report has nothing of its own to add, and says nothing of ages then.
-    assert age_summary(Run(summary), {}) == {}
+    assert age_summary(Training("mmi", summary), {}) == {}
 
 
 def test_a_criterion_that_is_lost_from_the_start_can_be_stamped(tmp_path):

@@ -7,11 +7,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from outergrad.config import build
 from outergrad.corpus import Corpus, Kind, Lexicon, Pronunciation, Utterance, write_lexicon
 from outergrad.corpus.survey import missing_words, odd_speaking_rates
 from outergrad.progress import Silent
 from outergrad.recipes.dry_run import dry_run
 from outergrad.recipes.estimate import estimate_run, in_words, range_in_words
+from outergrad.recipes.plan import dnn_size
 from outergrad.recipes.settings import Inputs, RunConfig
 from outergrad.recipes.validate import validate
 
@@ -126,6 +128,22 @@ def test_more_speech_takes_longer_and_more_room() -> None:
     assert large.total[0] > small.total[0]
     assert large.total[1] > small.total[1]
     assert large.disk_bytes > small.disk_bytes
+
+
+def test_an_estimate_is_about_the_network_that_is_trained() -> None:
+    """Inputs are what features and context make of them, whatever dnn.input_dim says."""
+
+    def ce(**sections: dict[str, int]) -> float:
+        return estimate_run(30.0, 3.0, ("ce",), build(RunConfig, sections)).seconds["ce"][0]
+
+    assert ce(dnn={"input_dim": 9}) == ce()
+    wide, narrow = ce(context={"left": 60}), ce(context={"left": 0, "right": 0})
+    assert narrow < ce() < wide
+    # 40 more frames of 40 bins for each of 512 units.
+    outputs = round(0.5 * (30 * 6000) ** 0.5)
+    sizes = [dnn_size(40 * frames, 4, 512, outputs) for frames in (26, 66)]
+    assert wide / ce() == pytest.approx(sizes[1] / sizes[0])
+    assert dnn_size(10, 0, 99, 3) == 33
 
 
 def test_durations_in_words() -> None:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,16 @@ def test_what_was_saved_is_read_back(model: Model, tones, model_directory: Path)
     assert language_model(model_directory).log_prob("ab") == pytest.approx(
         lm.log_prob("ab"), abs=1e-6
     )
+
+
+def test_infinite_beams_are_read_back(model_directory: Path, tones, tmp_path: Path) -> None:
+    """JSON has no word for them; a run with one ended when all was done but its model."""
+    made, lm = tones.tone_model()
+    decoding = made.config.decoding
+    search = replace(decoding.search, beam=float("inf"))
+    made = replace(made, config=replace(made.config, decoding=replace(decoding, search=search)))
+    made.save(tmp_path / "model", lm)
+    assert Model.load(tmp_path / "model").config == made.config
 
 
 def test_a_model_can_be_moved_and_is_found_in_a_run_directory(copy: Path, tmp_path: Path) -> None:

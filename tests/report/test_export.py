@@ -2,6 +2,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from outergrad.errors import InputError
 from outergrad.report.export import write_figures
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -23,6 +24,14 @@ def test_the_figures_are_svg_files_of_their_own(made_up_run, tmp_path):
         texts = [node.text for node in root.iter(f"{SVG}text")]
         assert len(texts) > 5, "text stays text"
         assert "prefers-color-scheme:dark" in path.read_text(encoding="utf-8")
+
+
+def test_where_there_is_nothing_to_draw_nothing_is_written(tmp_path):
+    """A model directory has no records: to end well would say that there are figures."""
+    (tmp_path / "model").mkdir()
+    with pytest.raises(InputError, match="nothing to draw"):
+        write_figures(tmp_path / "model", tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
 
 
 def test_a_stage_name_cannot_leave_the_folder(make_run, tmp_path):

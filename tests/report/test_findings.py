@@ -6,7 +6,7 @@ import pytest
 from outergrad.report.curves import Ages, age_summary, ages, sequence_curves
 from outergrad.report.figures import age_histogram
 from outergrad.report.findings import comparisons, headline, scores, visits
-from outergrad.report.run import Run, number
+from outergrad.report.run import Run, Training, number
 
 
 def two_systems(ce, mmi, p=None):
@@ -96,8 +96,8 @@ def test_recorded_ages_go_before_the_runs_own_summary_of_them():
     """After a resume the summary may have seen a part of the pushes only."""
     push = {"kind": "push", "outer_age_updates": 3, "inner_age_updates": 1}
     summary = {"outer": {"updates": {"median": 4, "p95": 8}, "seconds": {"median": 2, "p95": 5}}}
-    run = Run({"staleness": summary}, {"mmi": {"push": [push]}})
-    assert age_summary(run, ages(run)) == {
+    training = Training("mmi", {"staleness": summary}, {"push": [push]})
+    assert age_summary(training, ages(training)) == {
         ("outer", "updates"): (3.0, 3.0),
         ("outer", "seconds"): (2.0, 5.0),
         ("inner", "updates"): (1.0, 1.0),
@@ -137,8 +137,8 @@ def test_the_rate_changed_after_the_last_evaluation_with_the_old_one():
 
 
 def test_visits_per_utterance_are_given_only_if_all_were_recorded():
-    records = {"mmi": {"outer": [{"utterance": "a"}, {"utterance": "b"}, {"utterance": "a"}]}}
-    seen = visits(Run({}, records))
+    records = {"outer": [{"utterance": "a"}, {"utterance": "b"}, {"utterance": "a"}]}
+    seen = visits(Training("mmi", {}, records))
     assert (seen.total, seen.utterances, seen.fewest, seen.most) == (3, 2, 1, 2)
-    seen = visits(Run({"utterances": {"visits": 50}}, records))
+    seen = visits(Training("mmi", {"utterances": {"visits": 50}}, records))
     assert (seen.total, seen.utterances) == (50, None)

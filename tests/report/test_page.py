@@ -238,11 +238,13 @@ def test_words_that_a_spreadsheet_would_run_are_quoted(make_run):
 
 
 @pytest.mark.parametrize(
-    "key", ["test", "errors", "comparison", "seconds", "staleness", "frames", "utterances"]
-)
+    "key",
+    ["test", "errors", "comparison", "comparisons", "sequence", "seconds", "staleness", "frames",
+     "utterances"],
+)  # fmt: skip
 @pytest.mark.parametrize("junk", [None, 3, "text", [1, [2]], {"x": None}, {"mmi": {"unigram": {}}}])
 def test_damaged_results_leave_a_section_out(results, key, junk):
-    if key not in ("comparison", "errors"):
+    if key not in ("comparison", "comparisons", "errors"):
         del results["test"]  # no figure to draw
     Parsed(page(Run({**results, key: junk})))
 

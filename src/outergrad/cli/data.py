@@ -49,9 +49,10 @@ def validate(
             progress.show(render_problems(problems))
         progress.show(_facts(report))
     if not report["usable"]:
+        good = report["utterances"]
         raise InputError(
             f"{data} cannot be used as it is: {report['left_out_share']:.1%} of its utterances "
-            f"would be left out, {report['utterances']} are good"
+            f"would be left out, {good} {'is' if good == 1 else 'are'} good"
         )
 
 
@@ -116,7 +117,7 @@ def _facts(report: dict[str, Any]) -> "RenderableType":
 def get(
     corpus: Annotated[str, typer.Argument(help="an4, mini-librispeech or samromur.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the corpus. [default: the corpus's name]")
+        Path | None, typer.Option(help="Folder for the corpus. \\[default: the corpus's name]")
     ] = None,
     given: Annotated[
         Path | None,

@@ -38,13 +38,13 @@ def experiment(
         bool, typer.Option("--quick", help="Smaller: minutes for each experiment.")
     ] = False,
     seeds: Annotated[
-        str | None, typer.Option(help="Seeds, such as 1,2,3. [default: 1,2,3; 1 with --quick]")
+        str | None, typer.Option(help="Seeds, such as 1,2,3. \\[default: 1,2,3; 1 with --quick]")
     ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Trainings at a time, of those that take one core. [default: cores, at most 8]",
+            help="Trainings at a time, of those that take one core. \\[default: cores, at most 8]",
         ),
     ] = None,
     settings: Set = None,
@@ -137,6 +137,8 @@ def _inputs(
     smaller = quick_settings(transferred=others["init"] is not None) if quick else {}
     table = merge(smaller, parse_overrides(settings))
     config = build(RunConfig, {**table, "seed": seed}, "--set")
+    if not config.criteria:
+        raise InputError("criteria is empty: experiments train by its first entry, such as mmi")
     given = [name for name, path in {**paths, **others}.items() if path is not None]
     if data is not None:
         if data != DEMO:

@@ -36,7 +36,9 @@ def lattice(
     graph: Annotated[
         Path | None, typer.Option(help="Decoding graph of a lattice file: words and pdfs.")
     ] = None,
-    acoustic_scale: Annotated[float, typer.Option(help="κ of a lattice file.")] = 0.1,
+    acoustic_scale: Annotated[
+        float | None, typer.Option(help="κ of a lattice file. \\[default: 0.1]")
+    ] = None,
     svg: Annotated[Path | None, typer.Option(help="Write a picture of it, if it is small.")] = None,
     kaldi: Annotated[
         Path | None, typer.Option(help="Write it in Kaldi's text form (compact lattice).")
@@ -51,16 +53,24 @@ def lattice(
     from outergrad.lattice.picture import picture
 
     words: tuple[str, ...] | None
+    shift: float | None
     if where.is_dir():
-        found, words, about = _decoded(where, _needed(utterance), system, lm, lattice_beam)
+        ignored = {"--graph": graph, "--acoustic-scale": acoustic_scale}
+        for option, given in ignored.items():
+            if given is not None:
+                raise InputError(f"{option} is for lattice files: a run brings its own")
+        found, words, about, shift = _decoded(where, _needed(utterance), system, lm, lattice_beam)
     else:
-        found, words, about = _read_lattice(where, utterance, graph, acoustic_scale)
+        scale = 0.1 if acoustic_scale is None else acoustic_scale
+        found, words, about = _read_lattice(where, utterance, graph, scale)
+        shift = None
     if svg is not None:
         _write(svg, picture(found, words=words))
     if kaldi is not None:
         _write(kaldi, text.format_archive({about["utterance"]: text.format_word_lattice(found)}))
     about |= _contents(found, words, best)
-    print(json.dumps(about, ensure_ascii=False) if as_json else _lattice_text(about))
+    shown = json.dumps(about, ensure_ascii=False) if as_json else _lattice_text(about, shift)
+    print(shown)
 
 
 @inspect.command("graph")
@@ -139,7 +149,7 @@ def alignment(
         print(kind)
         for item in about[kind]:  # type: ignore[attr-defined]
             name = item[kind[:-1]]
-            print(f"  {item['begin'] / 100:6.2f} – {item['end'] / 100:6.2f} s  {name}")
+            print(f"  {_span(item, look.frame_seconds)} s  {name}")
 
 
 def _needed(utterance: str | None) -> str:
@@ -150,8 +160,9 @@ def _needed(utterance: str | None) -> str:
 
 def _decoded(
     run: Path, utterance: str, system: str, lm: str, lattice_beam: float
-) -> tuple["WordLattice", tuple[str, ...], dict[str, Any]]:
-    """The word lattice of an utterance of a run, the words, and what to say about it."""
+) -> tuple["WordLattice", tuple[str, ...], dict[str, Any], float]:
+    """The word lattice of an utterance of a run, the words, what to say about it, and the seconds
+    of a frame."""
     from outergrad.lattice.oracle import oracle_errors
     from outergrad.recipes.look import Look
 
@@ -170,7 +181,7 @@ def _decoded(
         "oracle": " ".join(words[word] for word in oracle.words),
         "state_level_arcs_per_frame": round(states.density, 2),
     }
-    return found, words, about
+    return found, words, about, look.frame_seconds
 
 
 def _read_lattice(
@@ -266,14 +277,22 @@ def _contents(found: "WordLattice", words: tuple[str, ...] | None, best: int) ->
     }
 
 
-def _lattice_text(about: dict[str, Any]) -> str:
+def _span(item: dict[str, Any], frame_seconds: float | None) -> str:
+    """From when to when, in seconds; in frames where nobody knows how long these are."""
+    begin, end = item["begin"], item["end"]
+    if frame_seconds is None:
+        return f"{begin:6d} – {end:6d}"
+    return f"{begin * frame_seconds:6.2f} – {end * frame_seconds:6.2f}"
+
+
+def _lattice_text(about: dict[str, Any], frame_seconds: float | None) -> str:
     head = {key: value for key, value in about.items() if key not in ("best", "segments")}
     lines = [_table(head), "", "best word strings (score, words)"]
     lines += [f"  {item['score']:10.3f}  {item['words']}" for item in about["best"]]
-    lines += ["", "segments (seconds, posterior, word that begins at the end of it)"]
+    unit = "frames" if frame_seconds is None else "seconds"
+    lines += ["", f"segments ({unit}, posterior, word that begins at the end of it)"]
     lines += [
-        f"  {item['begin'] / 100:6.2f} – {item['end'] / 100:6.2f}  {item['posterior']:6.4f}"
-        f"  {item['word']}"
+        f"  {_span(item, frame_seconds)}  {item['posterior']:6.4f}  {item['word']}"
         for item in about["segments"]
     ]
     return "\n".join(lines)

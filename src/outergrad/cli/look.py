@@ -85,7 +85,7 @@ def _lines(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("memory", f"{report['memory_bytes'] / 1e9:.1f} GB"),
         ("disk", f"{report['disk_free_bytes'] / 1e9:.1f} GB free"),
         ("threads", f"torch {report['threads']['torch']} {named}".strip()),
-        ("gpu", report["gpu"] or "none (not needed)"),
+        ("gpu", report["gpu"] or "none (needed for sequence.device=cuda only)"),
     ]
     for name, test in report.get("self_test", {}).items():
         lines.append((f"test {name}", f"{test['outcome']} ({test['seconds']:.1f} s)"))

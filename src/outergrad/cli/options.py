@@ -1,4 +1,7 @@
-"""Options that several commands share."""
+"""Options that several commands share.
+
+In help texts `[word]` is markup and vanishes: brackets that are to be seen are escaped.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,10 +73,10 @@ Device = Annotated[
     typer.Option(
         metavar="<cpu|cuda>",
         help="Where replicas compute in sequence training; decoders stay on the CPU. "
-        "[default: cpu]",
+        "\\[default: cpu]",
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="Seed of every random draw. [default: 1]")]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw. \\[default: 1]")]
 
 
 def with_shorthands(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from outergrad.workers.config import FetchPolicy
 
 OPTION = typer.Option
+LATENCY, BANDWIDTH = 2e-4, 1.25e9
+"""Of a cluster's network, unless others are given: seconds, and bytes per second."""
 
 
 @app.command(rich_help_panel="Look inside")
@@ -51,7 +53,7 @@ def plan(
         OPTION(
             metavar="<when>",
             help="When a decoder fetches parameters: utterance, never, or seconds:N, updates:N, "
-            "synchronous:N (seconds). [utterance]",
+            "synchronous:N (seconds). \\[utterance]",
         ),
     ] = None,
     utterance: Annotated[
@@ -63,8 +65,12 @@ def plan(
     held_out: Annotated[
         float | None, OPTION(help="Minutes of speech evaluated after each epoch. [60]")
     ] = None,
-    latency: Annotated[float, OPTION(help="Seconds that a message takes one way.")] = 2e-4,
-    bandwidth: Annotated[float, OPTION(help="Bytes per second of each machine's link.")] = 1.25e9,
+    latency: Annotated[
+        float | None, OPTION(help="Seconds that a message takes one way. [0.0002]")
+    ] = None,
+    bandwidth: Annotated[
+        float | None, OPTION(help="Bytes per second of each machine's link. [1.25e9]")
+    ] = None,
     local: Annotated[
         bool, OPTION("--local", help="All workers on this machine, with its cores.")
     ] = False,
@@ -79,6 +85,7 @@ def plan(
     from outergrad.recipes.calibration import calibrate as measure
     from outergrad.recipes.plan import REFERENCE, dnn_size, plan_job
 
+    network = _network(local, latency, bandwidth)
     say = terminal()
     known: Calibration = REFERENCE
     if calibrate is not None:
@@ -117,13 +124,26 @@ def plan(
     job = plan_job(
         known,
         parameters=size,
-        network=None if local else (latency, bandwidth),
+        network=network,
         changes={name: value for name, value in wanted.items() if value is not None},
     )
     from outergrad.engine.simulated.forecast import forecast
 
     say.note(f"simulating {job.training.replicas} replicas; fifty take about a minute")
     _show(forecast(job), job)
+
+
+def _network(
+    local: bool, latency: float | None, bandwidth: float | None
+) -> tuple[float, float] | None:
+    """Latency and bandwidth between machines; None on a single one, which has no network."""
+    if not local:
+        latency = LATENCY if latency is None else latency
+        return latency, BANDWIDTH if bandwidth is None else bandwidth
+    for option, given in (("--latency", latency), ("--bandwidth", bandwidth)):
+        if given is not None:
+            raise InputError(f"{option} is of a network: --local has none")
+    return None
 
 
 def parse_fetch(text: str) -> "FetchPolicy":

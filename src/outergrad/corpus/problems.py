@@ -135,7 +135,7 @@ def require_mostly_good(
         InputError: More than `max_bad` of the utterances are bad, or none is good.
     """
     if not 0.0 <= max_bad <= 1.0:
-        raise InputError(f"max_bad must be a fraction between 0 and 1, not {max_bad}")
+        raise InputError(f"corpus.max_bad must be a fraction between 0 and 1, not {max_bad}")
     fraction = bad_fraction(num_good, problems)
     if num_good > 0 and fraction <= max_bad:
         return
@@ -146,7 +146,7 @@ def require_mostly_good(
     advice = (
         "Correct the input"
         if num_good == 0
-        else f"Correct them, or raise max_bad (now {max_bad:g}) to go on with the rest"
+        else f"Correct them, or raise corpus.max_bad (now {max_bad:g}) to go on with the rest"
     )
     raise InputError(
         f"{fraction:.1%} of the utterances of {what} cannot be used ({counts or 'it is empty'}). "

@@ -12,11 +12,12 @@ _SHOWN = 5
 
 
 def respell(corpus: Corpus, lexicon: Lexicon) -> tuple[Corpus, list[Problem]]:
-    """Drop punctuation and take the lexicon's upper and lower case, where that finds the word.
+    """Drop punctuation, and take the lexicon's upper and lower case where that finds the word.
 
-    A token that the lexicon has is left alone. Another one is looked up without punctuation at
-    its ends, then without regard to case and Unicode normal form, if only one word fits. Tokens of
-    punctuation alone are dropped. What was done is a notice; tokens not found stay as they were.
+    A token that the lexicon has is left alone. Another one loses the punctuation at its ends and
+    is looked up, then without regard to case and Unicode normal form, if only one word fits.
+    Tokens of punctuation alone are dropped. What was done is a notice, but for words not found:
+    they keep their case, and are one missing word wherever in a sentence they stand.
 
     Args:
         corpus: From a layout whose transcripts are running text.
@@ -37,7 +38,7 @@ def respell(corpus: Corpus, lexicon: Lexicon) -> tuple[Corpus, list[Problem]]:
         fitting = forms.get(_form(bare), set())
         if bare in lexicon:
             return bare
-        return next(iter(fitting)) if len(fitting) == 1 else token
+        return next(iter(fitting)) if len(fitting) == 1 else bare
 
     utterances = []
     for utterance in corpus:
@@ -46,7 +47,7 @@ def respell(corpus: Corpus, lexicon: Lexicon) -> tuple[Corpus, list[Problem]]:
             if token not in known:
                 known[token] = lookup(token)
             found = known[token]
-            if found != token:
+            if found != token and (found is None or found in lexicon):
                 done[token, found or ""] += 1
             if found is not None:
                 words.append(found)

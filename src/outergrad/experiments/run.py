@@ -1,7 +1,6 @@
 """Runs experiments and writes results, pages and the index."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from outergrad.experiments.cell import Bench
 from outergrad.experiments.finding import Experiment, Finding
 from outergrad.experiments.registry import EXPERIMENTS
 from outergrad.recipes.stages import write_json
+from outergrad.records import finite
 from outergrad.report.experiment import ExperimentReport
 from outergrad.report.experiment_page import IndexEntry, write_experiment, write_index
 
@@ -84,14 +84,14 @@ def _results(
             {"claim": s.claim, "verdict": s.verdict, "evidence": s.evidence}
             for s in finding.statements
         ],
-        "numbers": _finite(finding.numbers),
+        "numbers": finite(finding.numbers),
         "cells": [
             {
                 "label": r.cell.label,
                 "seed": r.cell.seed,
                 "digest": r.digest,
                 "failed": r.failed,
-                "summary": _finite(r.summary),
+                "summary": finite(r.summary),
             }
             for r in finding.results
         ],
@@ -121,14 +121,3 @@ def write_overview(out: Path, command: str) -> Path:
             )
         )
     return write_index(out, entries, command)
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no nan and no infinity: null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return value

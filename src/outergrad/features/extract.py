@@ -266,7 +266,7 @@ def _normalise(
     for utterance_id, rows in writer.rows():
         shift, scale = basis.shift_and_scale(own.speakers[corpus[utterance_id].speaker])
         rows[:] = (rows - shift) * scale
-    # A speaker who is one utterance has nothing else to be recognised by: keeping such means
+    # A speaker who is one utterance has nothing else to be recognized by: keeping such means
     # would make the index as long as the corpus when speakers are unknown.
     kept = {
         speaker: mean

@@ -111,7 +111,7 @@ def _pronounced(
         listed = " ".join(missing[:_LISTED]) + (" ..." if len(missing) > _LISTED else "")
         notice(
             f"{len(missing)} of {len(lm.vocabulary)} words of the language model have no "
-            f"pronunciation and cannot be recognised: {listed}"
+            f"pronunciation and cannot be recognized: {listed}"
         )
     wanted = set(lm.vocabulary)
     word_ids = {word: number for number, word in enumerate(words) if word in wanted}

@@ -68,7 +68,7 @@ class Arcs(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DecodingGraph:
-    """A weighted graph whose paths are the word strings and alignments that can be recognised.
+    """A weighted graph whose paths are the word strings and alignments that can be recognized.
 
     Emitting arcs consume one frame of one pdf, epsilon arcs (pdf -1) none; both may carry a word.
     Costs are negative natural logs. States without outgoing epsilon arcs have the lowest numbers;

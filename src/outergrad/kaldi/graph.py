@@ -61,7 +61,7 @@ def read_kaldi_graph(
                 lacking.append(names[number])
     if lacking:
         listed = " ".join(lacking[:_LISTED]) + (" ..." if len(lacking) > _LISTED else "")
-        notice(f"  {folder.name}: words that the lexicon lacks cannot be recognised: {listed}")
+        notice(f"  {folder.name}: words that the lexicon lacks cannot be recognized: {listed}")
     word = word_of[fst.olabel]
     kept = fst._replace(olabel=word).select(word >= 0)
     transition = system.transition_ids[kept.ilabel]

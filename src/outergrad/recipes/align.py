@@ -83,8 +83,9 @@ def align_from_nothing(
     """
     config = build(RunConfig, parse_overrides(settings), "--set")
     run = RunDirectory(out, progress)
+    run.require_own(("prepare", "bootstrap", "model"), to_toml(config))
     with run.locked():
-        (out / "config.toml").write_text(to_toml(config), encoding="utf-8")
+        run.keep_settings(config)
         prepared = run.run(
             "prepare",
             {

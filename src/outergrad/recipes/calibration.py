@@ -16,6 +16,7 @@ from outergrad.config import build, read_toml
 from outergrad.criteria.config import Kind
 from outergrad.engine.local.memory import MemoryPlan, SharedMemory
 from outergrad.engine.simulated.config import Cost, NetworkCost, SimulatedConfig
+from outergrad.engine.simulated.forecast import FRAMES_PER_SECOND
 from outergrad.engine.training import train
 from outergrad.errors import InputError
 from outergrad.features.store import FeatureStore
@@ -37,7 +38,6 @@ PUSH_SECONDS = 2e-4
 """What the announcement of a push and its record cost the server of engine `local`."""
 LATENCY_SECONDS = 1e-4
 """From one process to another through a pipe."""
-FRAMES_PER_SECOND = 100
 UTTERANCES = 300
 """As many are trained on to measure; fewer are too short a time."""
 FORWARD_UTTERANCES = 30

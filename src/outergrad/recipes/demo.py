@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from outergrad.config import build, merge, parse_overrides, to_table
+from outergrad.config import build, merge, parse_overrides, to_table, to_toml
 from outergrad.corpus.synthesis import DemoConfig, make_demo_corpora
 from outergrad.progress import Progress
-from outergrad.recipes.run import Recipe
+from outergrad.recipes.run import BEFORE, Recipe
 from outergrad.recipes.settings import SHORT_BOOTSTRAP, Inputs, RunConfig
 from outergrad.recipes.stages import RunDirectory
 
@@ -47,13 +47,15 @@ def run_demo(
         What results.json holds.
 
     Raises:
-        InputError: espeak-ng is missing (extra `demo`), or a wrong setting.
+        InputError: espeak-ng is missing (extra `demo`), a wrong setting, or others' files in `out`.
     """
     table = merge(_SHORT, parse_overrides(settings))
     if seed is not None:
         table["seed"] = seed
     config = build(DemoRunConfig, table, "--set")
     plain = _without_speech(config)
+    # Now, not after the English system has been trained.
+    RunDirectory(out, progress).require_own((*BEFORE, *plain.criteria, "model"), to_toml(plain))
     speech = RunDirectory(out / "speech", progress)
     with speech.locked():
         speech.run(

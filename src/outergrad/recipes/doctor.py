@@ -121,7 +121,7 @@ def _threads() -> dict[str, Any]:
 
 
 def _gpu() -> str | None:
-    """Name of the first GPU; training does not use it, but people ask."""
+    """Name of the first GPU, for sequence training with ``sequence.device=cuda``; None without."""
     import torch
 
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None

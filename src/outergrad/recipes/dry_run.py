@@ -56,11 +56,14 @@ def dry_run(
         be done, ``disk_bytes`` needed and free.
 
     Raises:
-        InputError: a wrong setting, or speech that cannot be read.
+        InputError: a wrong setting, speech that cannot be read, a place that is others', or
+            a device that is missing.
     """
     recipe = Recipe.of(path, inputs, config, settings, seed, Silent())
     planned = _Planned(path, Silent())
     recipe.directory = planned
+    recipe.require_own_place()
+    recipe.require_device(last)
     recipe.stamps(last)
     minutes = {part: _minutes(Path(folder)) for part, folder in _speech(inputs).items()}
     train = minutes.pop("train")

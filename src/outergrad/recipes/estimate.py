@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outergrad.recipes.plan import dnn_size
 from outergrad.recipes.settings import RunConfig
 
 # Seconds per minute of speech, easiest and hardest.
@@ -21,7 +22,6 @@ _DECODE_DNN = (0.5, 30.0)
 _SEQUENCE_EPOCH = (0.4, 4.0)
 _CE_PARAMETER_FRAMES = (4.0e10, 2.0e10)  # parameters × frames trained on per second
 _CE_EPOCHS_AT_LEAST = 6
-_FRAMES_PER_MINUTE = 6000
 _BYTES_PER_VALUE = 4
 
 
@@ -67,13 +67,13 @@ def estimate_run(
         config: settings.
         from_kaldi: the bootstrap is taken over from a Kaldi system.
     """
-    frames = train_minutes * _FRAMES_PER_MINUTE
-    layers = config.dnn.hidden_layers
+    frames_per_minute = 60_000 / config.filterbank.frame_shift_ms
+    frames = train_minutes * frames_per_minute
+    # What dnn.input_dim says is replaced by what the features have.
+    inputs = config.filterbank.dim * (config.context.left + 1 + config.context.right)
     # The number of tied states is not known yet; the tree aims at half the root of the frames.
-    outputs = 0.5 * max(frames, 1.0) ** 0.5
-    parameters = config.dnn.hidden_units * (
-        config.dnn.input_dim + max(layers - 1, 0) * config.dnn.hidden_units + outputs
-    )
+    outputs = max(1, round(0.5 * frames**0.5))
+    parameters = dnn_size(inputs, config.dnn.hidden_layers, config.dnn.hidden_units, outputs)
     fast, slow = _CE_PARAMETER_FRAMES
     epoch = parameters * frames
     most = config.ce.max_epochs
@@ -95,7 +95,7 @@ def estimate_run(
         else:
             seconds[stage] = _times(_SEQUENCE_EPOCH, sequence)
     values = config.filterbank.dim + config.mfcc.dim
-    features = (train_minutes + other_minutes) * _FRAMES_PER_MINUTE * values * _BYTES_PER_VALUE
+    features = (train_minutes + other_minutes) * frames_per_minute * values * _BYTES_PER_VALUE
     # The model in ce, its training state, each sequence criterion's model and snapshots, `model`.
     models = parameters * _BYTES_PER_VALUE * (4 + 5 * sum(s in _sequence(seconds) for s in seconds))
     return Estimate(seconds, round(features + models + 20e6))

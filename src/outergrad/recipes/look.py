@@ -1,15 +1,19 @@
 """Look into a run directory: lattices, graphs and alignments of single utterances, made anew."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from outergrad.arrays import Float32Array
 from outergrad.bootstrap.em import GMM_FILE
 from outergrad.config import build, read_toml
 from outergrad.corpus import Utterance
+from outergrad.criteria.config import Kind
 from outergrad.decoder.alignment import AlignConfig, align
 from outergrad.decoder.decoding import decode, decode_words
 from outergrad.errors import InputError
+from outergrad.features.frontend import FilterbankConfig, MfccConfig
 from outergrad.graph.decoding_graph import DecodingGraph
 from outergrad.graph.units import GraphConfig
 from outergrad.graph.utterance import UtteranceGraphs
@@ -24,14 +28,15 @@ from outergrad.recipes.settings import DecodeConfig
 
 
 def systems_of(run: Path) -> tuple[str, ...]:
-    """Systems of a run that are trained, in order of training."""
+    """Systems of a run that are trained: GMMs, CE, then the criteria, as they are listed."""
     gmms = [
         name
         for name, tying in GMM_SYSTEMS.items()
         if (run / "bootstrap" / tying / GMM_FILE).is_file()
     ]
-    models = sorted(path.parent.parent.name for path in run.glob("*/model/description.json"))
-    return (*gmms, *models)
+    models = {path.parent.parent.name for path in run.glob("*/model/description.json")}
+    known = ["ce", *(kind.value for kind in Kind)]
+    return (*gmms, *(name for name in known if name in models), *sorted(models - {*known}))
 
 
 def graph_of(run: Path, tying: str, lm: str) -> DecodingGraph:
@@ -49,6 +54,12 @@ def graph_of(run: Path, tying: str, lm: str) -> DecodingGraph:
     return Graphs(run / "graph").decoding(tying, lm)
 
 
+def _frame_seconds(table: Mapping[str, Any], system: str) -> float:
+    if system in GMM_SYSTEMS:
+        return build(MfccConfig, table.get("mfcc", {}), "mfcc").frame_shift_ms / 1000
+    return build(FilterbankConfig, table.get("filterbank", {}), "filterbank").frame_shift_ms / 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """One utterance of a run as one system hears it; `at` finds it. Nothing is ever written."""
@@ -59,6 +70,8 @@ class Look:
     utterance: Utterance
     decoding: DecodeConfig
     graphs_config: GraphConfig
+    frame_seconds: float
+    """From one frame of the system's features to the next."""
 
     @classmethod
     def at(cls, run: Path, utterance: str, system: str) -> "Look":
@@ -85,6 +98,7 @@ class Look:
                             candidate,
                             build(DecodeConfig, table.get("decode", {}), "decode"),
                             build(GraphConfig, table.get("graph", {}), "graph"),
+                            _frame_seconds(table, system),
                         )
         raise InputError(
             f"{run}: no utterance {utterance!r}; the ids are in"

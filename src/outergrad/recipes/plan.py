@@ -1,5 +1,6 @@
 """A planned job from what work costs: here, on another machine, or on a cluster of such."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,6 +8,7 @@ from typing import Any
 
 from outergrad.engine.simulated.config import NetworkCost
 from outergrad.engine.simulated.forecast import Job
+from outergrad.nnet.dnn import DnnConfig, parameter_shapes
 from outergrad.recipes.calibration import Calibration
 from outergrad.workers.config import AsyncConfig, GapConfig
 
@@ -37,8 +39,8 @@ messages as on two shared cores. The job is the paper's smaller one as far as it
 
 def dnn_size(inputs: int, layers: int, units: int, outputs: int) -> int:
     """Weights and biases of a network with `layers` hidden layers of `units` units."""
-    hidden = (inputs + 1) * units + (layers - 1) * (units + 1) * units
-    return hidden + (units + 1) * outputs
+    shapes = parameter_shapes(DnnConfig(inputs, layers, units, outputs))
+    return sum(map(math.prod, shapes.values()))
 
 
 def plan_job(

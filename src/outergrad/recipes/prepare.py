@@ -121,12 +121,17 @@ def prepare(
     return summary
 
 
+def check_features(inputs: Inputs, config: RunConfig) -> None:
+    """Raise InputError unless the DNN's features go with what the run starts from."""
+    if config.features == "kaldi" and inputs.kaldi is None:
+        raise InputError("features=kaldi goes with --kaldi DIR: the GMMs of a bootstrap need MFCC")
+
+
 def _given(inputs: Inputs, config: RunConfig) -> dict[str, KaldiFeatures]:
     """Part → features that Kaldi computed; empty when they are computed here."""
     if config.features == "filterbank":
         return {}
-    if inputs.kaldi is None:
-        raise InputError("features=kaldi goes with --kaldi DIR: the GMMs of a bootstrap need MFCC")
+    check_features(inputs, config)
     tune = inputs.train if inputs.dev is None else inputs.dev
     folders = {"train": inputs.train, "tune": tune, "test": inputs.test}
     return {part: KaldiFeatures.read(Path(folder)) for part, folder in folders.items()}

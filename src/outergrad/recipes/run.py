@@ -11,22 +11,30 @@ from typing import Any, Self
 import msgspec
 
 from outergrad import __version__
-from outergrad.config import build, digest, merge, parse_overrides, read_toml, to_table, to_toml
+from outergrad.config import digest, to_table, to_toml
 from outergrad.criteria.config import Kind
 from outergrad.errors import InputError
 from outergrad.kaldi.graph import HCLG, WORDS
 from outergrad.kaldi.system import files_read, require_files
+from outergrad.nnet.precision import check_device
 from outergrad.progress import Progress
 from outergrad.recipes.ce import run_ce
 from outergrad.recipes.decode import GMM_SYSTEMS, Scorer, dnn_scorer, gmm_scorer, run_decode
 from outergrad.recipes.kaldi import run_kaldi
 from outergrad.recipes.models import Bootstrapped, Graphs, run_bootstrap, run_graph
 from outergrad.recipes.package import acoustic_model_in, best_system, package
-from outergrad.recipes.prepare import Prepared, prepare
+from outergrad.recipes.prepare import Prepared, check_features, prepare
 from outergrad.recipes.score import word_error_table
 from outergrad.recipes.sequence import run_sequence
 from outergrad.recipes.settings import Inputs, RateScales, RunConfig, read_config
-from outergrad.recipes.stages import RunDirectory, Stamp, fingerprint, write_json
+from outergrad.recipes.stages import (
+    INPUTS,
+    SETTINGS,
+    RunDirectory,
+    Stamp,
+    fingerprint,
+    write_json,
+)
 from outergrad.report.page import write_report
 from outergrad.report.tables import wer_table
 from outergrad.report.tensorboard import require_tensorboard
@@ -48,12 +56,14 @@ class Recipe:
         progress: where stages say what they do.
 
     Raises:
-        InputError: curves for TensorBoard are wanted and it is not installed.
+        InputError: curves for TensorBoard are wanted and it is not installed, or features are
+            wanted that the data do not come with.
     """
 
     def __init__(self, path: Path, inputs: Inputs, config: RunConfig, progress: Progress) -> None:
         if config.tensorboard:
             require_tensorboard()  # now, not after an hour of other stages
+        check_features(inputs, config)
         self.directory = RunDirectory(path, progress)
         self.inputs = inputs
         self.config = config
@@ -108,22 +118,35 @@ class Recipe:
             InputError: there is no run, or a wrong setting.
         """
         try:
-            inputs = msgspec.convert(json.loads((path / "inputs.json").read_bytes()), Inputs)
+            inputs = msgspec.convert(json.loads((path / INPUTS).read_bytes()), Inputs)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{path}: no run begun here; `outergrad prepare` begins one"
             ) from error
-        table = merge(read_toml(path / "config.toml"), parse_overrides(settings))
-        config = build(RunConfig, table, "--set")
+        config = read_config(path / SETTINGS, settings)
         if criterion is not None and criterion not in config.criteria:
             config = replace(config, criteria=(*config.criteria, criterion))
         return cls(path, inputs, config, progress).remembered()
 
+    def require_own_place(self) -> None:
+        """Refuse a directory with files of others that the run would delete or overwrite.
+
+        Raises:
+            InputError: names what is in the way.
+        """
+        stages = (*BEFORE, *self.config.criteria, *(f"decode-{s}" for s in self.systems), "score")
+        self.directory.require_own((*stages, "model"), to_toml(self.config))
+
     def remembered(self) -> Self:
-        """Write inputs and resolved settings into the directory, for `resume` and for people."""
+        """Write inputs and resolved settings into the directory, for `resume` and for people.
+
+        Raises:
+            InputError: files of others are in the way, or the directory cannot be written.
+        """
+        self.require_own_place()
         with self.directory.locked():
-            write_json(self.directory.path / "inputs.json", to_table(self.inputs))
-            (self.directory.path / "config.toml").write_text(to_toml(self.config), encoding="utf-8")
+            write_json(self.directory.path / INPUTS, to_table(self.inputs))
+            self.directory.keep_settings(self.config)
         return self
 
     def all(self) -> dict[str, Any]:
@@ -135,12 +158,29 @@ class Recipe:
 
         Returns:
             What results.json holds; empty before stage score.
+
+        Raises:
+            InputError: a device is needed that is not there; many more in the stages.
         """
+        self.require_device(last)
         with self.directory.locked():
             done = self.stamps(last)
             if last != "score":
                 return {}
             return self._results(done)
+
+    def require_device(self, last: str) -> None:
+        """Refuse to begin what could not be trained on this machine, hours before its turn comes.
+
+        What is trained already can be decoded and scored without the device.
+
+        Raises:
+            InputError: a criterion up to stage `last` is still to be trained on a GPU, and there
+                is none.
+        """
+        kinds = [stage for stage in self._stages(last) if isinstance(stage, Kind)]
+        if any(self.directory.stamp(kind) is None for kind in kinds):
+            check_device(self.config.sequence.device)
 
     def stamps(self, last: str) -> dict[str, Stamp]:
         """Do what is to be done up to stage `last`; the stamps of all stages."""

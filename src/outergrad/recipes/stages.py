@@ -13,23 +13,30 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outergrad.config import digest
+from outergrad.config import digest, to_toml
 from outergrad.corpus.layouts.entries import AUDIO_SUFFIXES
 from outergrad.errors import InputError
+from outergrad.files import replace_text
 from outergrad.progress import Progress
+from outergrad.recognizer.directory import MANIFEST
 
+SETTINGS, INPUTS = "config.toml", "inputs.json"
+"""In the run directory: the resolved configuration, and the data."""
+BEGUN, SPENT, STAMP = "begun", "spent", "stage.json"
+"""In a stage's folder: the digest that it was begun under, the seconds of starts that did not come
+to an end, and its stamp once it has ended."""
 VERSION = 1  # raise when the meaning of what stages write changes
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What is left of a finished stage: `digest`, wall-clock `seconds`, and its `summary`."""
+    """What is left of a finished stage: `digest`, `seconds` of all its starts, its `summary`."""
 
     digest: str
     seconds: float
@@ -82,10 +89,52 @@ class RunDirectory:
         finally:
             os.close(handle)
 
+    def keep_settings(self, config: Any) -> None:
+        """Write the resolved configuration down, for commands that go on and for people.
+
+        Half of a file would be read as defaults for the rest, so it is written in one step.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        try:
+            replace_text(self.path / SETTINGS, to_toml(config))
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot write here: {error.strerror}") from error
+
+    def require_own(self, stages: Iterable[str], settings: str | None = None) -> None:
+        """Refuse a place in which a run would delete or overwrite what others have put there.
+
+        Args:
+            stages: whose folders will be written; the model's, too.
+            settings: the text that config.toml will get; None: it is not written.
+
+        Raises:
+            InputError: a folder of that name, or a config.toml, is not of a run.
+        """
+        folders = [self.folder(stage) for stage in stages]
+        for folder in folders:
+            if folder.exists() and not _is_ours(folder) and not _empty(folder):
+                raise InputError(
+                    f"{folder}: not written by outergrad, and a run would replace it; "
+                    "move it away, or name another folder with --out"
+                )
+        file = self.path / SETTINGS
+        # `align --train` keeps no inputs, but begins stages.
+        known = (self.path / INPUTS).is_file() or any(map(_is_ours, folders))
+        if settings is None or known or not file.exists():
+            return
+        # With the same text nothing is lost: a run killed before its first stage goes on.
+        if not file.is_file() or file.read_bytes() != settings.encode("utf-8"):
+            raise InputError(
+                f"{file}: not written by outergrad ({INPUTS} is missing beside it), and a run "
+                "would replace it; move it away, or name another folder with --out"
+            )
+
     def stamp(self, stage: str) -> Stamp | None:
         """The stamp of a finished stage, or None."""
         try:
-            fields = json.loads((self.folder(stage) / "stage.json").read_text(encoding="utf-8"))
+            fields = json.loads((self.folder(stage) / STAMP).read_text(encoding="utf-8"))
             return Stamp(fields["digest"], fields["seconds"], fields["summary"])
         except (OSError, ValueError, KeyError):
             return None
@@ -109,21 +158,71 @@ class RunDirectory:
             self.progress.note(f"✓ {stage}: unchanged, kept ({old.seconds:.0f} s when it ran)")
             return old
         folder = self.folder(stage)
-        begun = folder / "begun"
-        if folder.exists() and not (begun.exists() and begun.read_text() == name):
-            shutil.rmtree(folder)
+        begun = folder / BEGUN
+        self.require_own([stage])
+        _remove(folder, keep=begun.exists() and begun.read_text() == name)
         folder.mkdir(parents=True, exist_ok=True)
         begun.write_text(name)
         self.progress.note(f"▸ {stage}")
-        start = self._clock()
-        summary = dict(work(folder))
-        stamp = Stamp(name, round(self._clock() - start, 2), summary)
+        with self._timed(folder / SPENT) as spent:
+            summary = dict(work(folder))
+        stamp = Stamp(name, spent(), summary)
         write_json(
-            folder / "stage.json",
+            folder / STAMP,
             {"digest": stamp.digest, "seconds": stamp.seconds, "summary": stamp.summary},
         )
         self.progress.note(f"✓ {stage}: {_in_words(summary)}{stamp.seconds:.0f} s")
         return stamp
+
+    @contextmanager
+    def _timed(self, file: Path) -> Iterator[Callable[[], float]]:
+        """Gives what tells the seconds spent so far, those of earlier starts in `file` included.
+
+        A start that ends in an error or an interrupt is counted; one that is killed outright
+        cannot say how long it was.
+        """
+        try:
+            before = float(file.read_text())
+        except (OSError, ValueError):
+            before = 0.0
+        start = self._clock()
+
+        def spent() -> float:
+            return round(before + self._clock() - start, 2)
+
+        try:
+            yield spent
+        except BaseException:
+            # The disk may be what is full; then the stage's own error is to be seen.
+            with suppress(OSError):
+                replace_text(file, f"{spent()}\n")
+            raise
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is that of a stage, finished or not, or a model."""
+    return any((folder / mark).is_file() for mark in (BEGUN, STAMP, MANIFEST))
+
+
+def _empty(folder: Path) -> bool:
+    """Whether it is a folder with nothing in it, as a kill at the very beginning leaves."""
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def _remove(folder: Path, keep: bool) -> None:
+    """Delete a stage's folder unless it is to be kept, and what an earlier deletion left.
+
+    Half of a folder must not stay under its name: it may have lost what marks it as ours.
+    """
+    stale = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(stale, ignore_errors=True)
+    if keep:
+        return
+    if folder.is_symlink():
+        folder.unlink()  # what it leads to is another run's
+    elif folder.exists():
+        folder.rename(stale)
+        shutil.rmtree(stale)
 
 
 def _in_words(summary: Mapping[str, Any]) -> str:
@@ -138,11 +237,8 @@ def _in_words(summary: Mapping[str, Any]) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of one."""
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(
-        json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-    )
-    os.replace(temporary, path)
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    replace_text(path, text + "\n")
 
 
 def fingerprint(path: Path) -> str:
@@ -164,6 +260,8 @@ def fingerprint(path: Path) -> str:
             folders.sort()
             for name in sorted(files):
                 file = Path(parent) / name
+                if not file.is_file():
+                    continue  # an editor's lock is a link that leads nowhere
                 _take(hasher, file.relative_to(path).as_posix(), file)
     return hasher.hexdigest()[:12]
 
@@ -174,4 +272,5 @@ def _take(hasher: "hashlib._Hash", name: str, file: Path) -> None:
         status = file.stat()
         hasher.update(f"{status.st_size} {status.st_mtime_ns}".encode())
     else:
-        hasher.update(file.read_bytes())
+        with file.open("rb") as stream:
+            hashlib.file_digest(stream, lambda: hasher)  # in pieces, into what is there already

@@ -7,6 +7,7 @@ opened because the list names them.
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -47,7 +48,9 @@ def write_directory(
             "format": description["format"],
             "version": VERSIONS[description["format"]],
             "made_by": f"outergrad {__version__}",
-            **{key: description[key] for key in ("system", "settings", "about")},
+            "system": description["system"],
+            "settings": _mapped(description["settings"], _infinity_as_word),
+            "about": description["about"],
             "files": {name: _facts(fresh / name) for name in _files(fresh)},
         }
         text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
@@ -123,7 +126,25 @@ def read_manifest(directory: Path, wanted: str | None = None) -> dict[str, Any]:
     for key, kind in kinds.items():
         if not isinstance(description.get(key), kind):
             raise InputError(f"{path}: {key} is missing or no {kind.__name__}")
-    return description
+    return {**description, "settings": _mapped(description["settings"], _word_as_infinity)}
+
+
+def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A tree of JSON values with each leaf changed."""
+    if isinstance(value, dict):
+        return {key: _mapped(entry, change) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_mapped(entry, change) for entry in value]
+    return change(value)
+
+
+def _infinity_as_word(value: Any) -> Any:
+    """JSON has no infinite numbers, and a beam may be one."""
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _word_as_infinity(value: Any) -> Any:
+    return float(value) if value in ("inf", "-inf") else value
 
 
 def _files(directory: Path) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from outergrad.arrays import Float64Array
-from outergrad.report.run import Record, Run, number, table
+from outergrad.report.run import Record, Run, Training, number, table
 
 AGES = (
     ("outer", "updates"),
@@ -15,6 +15,7 @@ AGES = (
     ("inner", "seconds"),
 )
 """The four ages of a push: of which gradient, in which unit."""
+_OVER_TIME = ("criterion", "wer", "frame_error", "updates", "rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +83,18 @@ def ce_curves(run: Run) -> list[Curve]:
 
 
 def sequence_curves(run: Run) -> list[Curve]:
-    """Sequence training over time, one curve a stage: criterion, held-out WER, frame error."""
+    """Sequence training over time, one curve a criterion: its value, held-out WER, frame error."""
     return [
-        _curve(stage, records, "time", ("criterion", "wer", "frame_error", "updates", "rate"))
-        for stage, records in run.stages("evaluation")
+        _curve(training.stage, records, "time", _OVER_TIME)
+        for training in run.trainings()
+        if (records := training.all("evaluation"))
     ]
 
 
-def ages(run: Run) -> dict[tuple[str, str], Ages]:
+def ages(training: Training) -> dict[tuple[str, str], Ages]:
     """(outer or inner, updates or seconds) → ages over all pushes; only what was recorded."""
     found = {}
-    pushes = list(run.all("push"))
+    pushes = training.all("push")
     for gradient, unit in AGES:
         values: list[float] = []
         weights: list[float] = []
@@ -104,16 +106,16 @@ def ages(run: Run) -> dict[tuple[str, str], Ages]:
 
 
 def age_summary(
-    run: Run, recorded: Mapping[tuple[str, str], Ages]
+    training: Training, recorded: Mapping[tuple[str, str], Ages]
 ) -> dict[tuple[str, str], tuple[float, float]]:
     """(outer or inner, updates or seconds) → median and 95th percentile.
 
-    Of the recorded pushes, which are all of them; the run's own summary only where they are gone:
-    that of a training that was resumed may know the pushes since its last start alone.
+    Of the recorded pushes, which are all of them; the training's own summary only where they are
+    gone: that of a training that was resumed may know the pushes since its last start alone.
     """
     summary = {}
     for gradient, unit in AGES:
-        given = table(table(table(run.results.get("staleness")).get(gradient)).get(unit))
+        given = table(table(table(training.summary.get("staleness")).get(gradient)).get(unit))
         median, p95 = number(given.get("median")), number(given.get("p95"))
         if (gradient, unit) in recorded:
             seen = recorded[gradient, unit]

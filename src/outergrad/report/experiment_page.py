@@ -3,13 +3,13 @@
 Nothing is loaded from anywhere and nothing is executed; see `report.page`.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from outergrad import __version__
 from outergrad.errors import RunError
+from outergrad.files import replace_text
 from outergrad.report.charts import CSV_HEAD, chart_figure, chart_rows
 from outergrad.report.experiment import Chart, ExperimentReport, Rows
 from outergrad.report.figures import NARROW, WIDE
@@ -51,9 +51,9 @@ def write_experiment(folder: Path, report: ExperimentReport) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for chart in report.charts:
             svg = standalone(chart_figure(chart, WIDE))
-            _replace(folder / f"{chart.name}.svg", svg)
-            _replace(folder / f"{chart.name}.csv", csv_text(CSV_HEAD, chart_rows(chart)))
-        _replace(folder / PAGE, experiment_page(report))
+            replace_text(folder / f"{chart.name}.svg", svg)
+            replace_text(folder / f"{chart.name}.csv", csv_text(CSV_HEAD, chart_rows(chart)))
+        replace_text(folder / PAGE, experiment_page(report))
     except OSError as error:
         raise RunError(f"{folder}: cannot write the page: {error.strerror}") from error
     return folder / PAGE
@@ -66,16 +66,10 @@ def write_index(folder: Path, entries: Sequence[IndexEntry], command: str) -> Pa
         RunError: the file cannot be written.
     """
     try:
-        _replace(folder / INDEX, index_page(entries, command))
+        replace_text(folder / INDEX, index_page(entries, command))
     except OSError as error:
         raise RunError(f"{folder}: cannot write the index: {error.strerror}") from error
     return folder / INDEX
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
 
 
 def experiment_page(report: ExperimentReport) -> str:

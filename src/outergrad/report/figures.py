@@ -143,8 +143,9 @@ def ages_figure(
     ages: Mapping[tuple[str, str], Ages],
     summary: Mapping[tuple[str, str], tuple[float, float]],
     width: int,
+    stage: str = "",
 ) -> str:
-    """Histograms of the outer and the inner age, in updates and in seconds."""
+    """Histograms of the outer and the inner age, in updates and in seconds; of which stage."""
     shown = [key for key in AGES if key in ages]
     columns = 2 if width >= 600 and len(shown) > 1 else 1
     gap, head, panel_height, foot = 74, 30, 110, 38
@@ -174,7 +175,7 @@ def ages_figure(
             note = f"median {significant(median)}, p95 {significant(p95)}"
             canvas.text(box.left + box.width, box.top - 12, note, align="right", colour=MUTED)
 
-    return draw("ages", width, rows * block, paint)
+    return draw(f"ages-{stage}" if stage else "ages", width, rows * block, paint)
 
 
 def age_histogram(ages: Ages, whole: bool) -> tuple[Any, Any]:

@@ -1,12 +1,12 @@
 """What the results say: scores in order, the headline, how frames and utterances fared."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from outergrad.report.formatting import NBSP, clean, fixed, probability, short_name, signed
-from outergrad.report.run import Record, Run, number, table
+from outergrad.report.run import Record, Training, number, table
 
 SIGNIFICANT = 0.05
 """Differences with a larger p are called noise."""
@@ -92,31 +92,40 @@ def scores(results: Mapping[str, Any]) -> list[Score]:
 
 
 def comparisons(results: Mapping[str, Any]) -> list[Comparison]:
-    """MMI against CE (or what the run compared), weakest language model first."""
+    """Each criterion against CE (or what the run compared), weakest language model first.
+
+    With one language model they are in the order in which the run has its criteria.
+    """
     scored = scores(results)
     by_id = {(score.system, score.lm): score for score in scored}
+    compared = table(results.get("comparisons"))
+    order = list(table(results.get("sequence")))
+    groups = [table(compared[name]) for name in sorted(compared, key=lambda n: _rank(n, order))]
     found = []
     for lm in dict.fromkeys(score.lm for score in scored):
-        entry = table(table(results.get("comparison")).get(lm))
-        systems = entry.get("systems", ["ce", "mmi"])
-        if not isinstance(systems, list) or len(systems) != 2:
-            continue
-        first, second = (by_id.get((str(system), lm)) for system in systems)
-        if first and second:
-            found.append(Comparison(lm, first, second, number(entry.get("p"))))
+        for group in groups or [table(results.get("comparison"))]:
+            entry = table(group.get(lm))
+            systems = entry.get("systems", ["ce", "mmi"])
+            if not isinstance(systems, list) or len(systems) != 2:
+                continue
+            first, second = (by_id.get((str(system), lm)) for system in systems)
+            if first and second:
+                found.append(Comparison(lm, first, second, number(entry.get("p"))))
     return found
 
 
 def headline(results: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """The result in one sentence, and a sentence for each other language model.
+    """The result in one sentence, and a sentence for each other criterion and language model.
 
-    The headline is about the strongest language model (trigram before bigram before unigram),
-    whatever it says: the choice does not depend on the outcome.
+    The headline is about the run's first criterion and the strongest language model (trigram
+    before bigram before unigram), whatever it says: the choice does not depend on the outcome.
     """
     compared = comparisons(results)
     if compared:
-        sentences = [_sentence(comparison) for comparison in compared]
-        return sentences[-1], list(reversed(sentences[:-1]))
+        lms = list(dict.fromkeys(comparison.lm for comparison in compared))
+        compared.sort(key=lambda comparison: -lms.index(comparison.lm))
+        first, *others = [_sentence(comparison) for comparison in compared]
+        return first, others
     scored = scores(results)
     if scored:
         last = max(scored, key=lambda score: _rank(score.system, _SYSTEM_ORDER))
@@ -154,12 +163,12 @@ def _with(lm: str) -> str:
     return f" with the {clean(lm)} language model"
 
 
-def frame_counts(run: Run) -> FrameCounts | None:
-    """Frames kept, cancelled and rejected; from the results, else summed over the records."""
-    counts = table(run.results.get("frames"))
+def frame_counts(training: Training) -> FrameCounts | None:
+    """Frames kept, cancelled and rejected; from the summary, else summed over the records."""
+    counts = table(training.summary.get("frames"))
     if not counts:
         summed: Counter[str] = Counter()
-        for record in run.all("outer"):
+        for record in training.all("outer"):
             for key in ("frames", "kept", "cancelled", "rejected"):
                 summed[key] += number(record.get(key)) or 0  # type: ignore[assignment]
         counts = {**summed, "total": summed["frames"]}
@@ -170,19 +179,19 @@ def frame_counts(run: Run) -> FrameCounts | None:
     return FrameCounts(total, kept, cancelled, rejected) if total > 0 else None
 
 
-def visits(run: Run) -> Visits | None:
+def visits(training: Training) -> Visits | None:
     """How often utterances were visited and why visits failed."""
     per_utterance: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     examples: dict[str, dict[str, None]] = {}
-    for record in run.all("outer"):
+    for record in training.all("outer"):
         utterance = clean(record.get("utterance", "?"))
         per_utterance[utterance] += 1
         if record.get("reason"):
             reason = clean(record["reason"])
             failed[reason] += 1
             examples.setdefault(reason, {})[utterance] = None
-    summary = table(run.results.get("utterances"))
+    summary = table(training.summary.get("utterances"))
     if not per_utterance and not summary:
         return None
     counted = {
@@ -234,7 +243,7 @@ def _score(system: str, lm: str, entry: Record) -> Score:
     )
 
 
-def _rank(name: str, order: tuple[str, ...]) -> int:
+def _rank(name: str, order: Sequence[str]) -> int:
     return order.index(name) if name in order else len(order)
 
 

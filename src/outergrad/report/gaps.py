@@ -33,16 +33,16 @@ class Gaps:
 def measured_gaps(run: Run) -> list[Gaps]:
     """The gaps of each sequence criterion; what lacks its age or is not finite is left out."""
     found = []
-    for stage, records in run.stages("gap"):
+    for training in run.trainings():
         pairs = [
             (age, value)
-            for record in records
+            for record in training.all("gap")
             if (age := number(record.get("outer_age_updates"))) is not None
             and (value := number(record.get("gap"))) is not None
         ]
         if pairs:
             ages, values = np.array(pairs, dtype=np.float64).T
-            found.append(Gaps(stage, ages, values))
+            found.append(Gaps(training.stage, ages, values))
     return found
 
 

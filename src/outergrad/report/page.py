@@ -1,10 +1,10 @@
 """One self-contained HTML page on a run: nothing is loaded from anywhere, nothing is executed."""
 
-import os
 from pathlib import Path
 
 from outergrad import __version__
 from outergrad.errors import RunError
+from outergrad.files import replace_text
 from outergrad.report.findings import headline, stage_seconds
 from outergrad.report.formatting import described, duration
 from outergrad.report.html import Markup, element, join
@@ -34,10 +34,8 @@ def write_report(run_dir: Path, date: str | None = None) -> Path:
     """
     run = load_run(run_dir)
     target = run_dir / "report.html"
-    draft = run_dir / ".report.html.part"
     try:
-        draft.write_text(page(run, date), encoding="utf-8")
-        os.replace(draft, target)
+        replace_text(target, page(run, date))
     except OSError as error:
         raise RunError(f"{target}: cannot write the report: {error.strerror}") from error
     return target

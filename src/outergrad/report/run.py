@@ -6,7 +6,8 @@ out, because a report on half a run is worth more than none.
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,30 @@ from outergrad.errors import InputError
 from outergrad.records import read_records
 
 Record = Mapping[str, Any]
+
+
+_SEQUENCE_KINDS = frozenset({"evaluation", "outer", "push", "gap"})
+"""Records that sequence training writes and frame training does not."""
+_SUMMARY = ("staleness", "frames", "utterances")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A sequence training of a run: what is known of one criterion.
+
+    Args:
+        stage: its name; empty if only a summary is left and does not tell.
+        summary: the run's own numbers (staleness, frames, utterances), as far as there are any.
+        records: kind → records in order.
+    """
+
+    stage: str
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    records: Mapping[str, list[Record]] = field(default_factory=dict)
+
+    def all(self, kind: str) -> Sequence[Record]:
+        """The records of a kind."""
+        return self.records.get(kind, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +64,27 @@ class Run:
             if kind in kinds:
                 yield stage, kinds[kind]
 
-    def all(self, kind: str) -> Iterator[Record]:
-        """The records of a kind, of all stages."""
-        for _, records in self.stages(kind):
-            yield from records
+    def trainings(self) -> list[Training]:
+        """The sequence trainings that belong to the run, in its order.
+
+        Records of criteria that the run once had stay in its folder, so they alone do not count
+        where results or configuration name the criteria.
+        """
+        summaries = self.results.get("sequence")
+        recorded = [s for s, kinds in self.records.items() if kinds.keys() & _SEQUENCE_KINDS]
+        configured = _criteria(self.configuration)
+        if configured is None:
+            begun = [] if isinstance(summaries, Mapping) else recorded
+        else:
+            begun = [stage for stage in configured if stage in recorded]
+        names = list(dict.fromkeys((*table(summaries), *begun)))
+        by_name = {name: table(summary) for name, summary in table(summaries).items()}
+        whole = {key: self.results[key] for key in _SUMMARY if self.results.get(key)}
+        # Results without a summary for each criterion are about the only one that there was.
+        if not isinstance(summaries, Mapping) and whole and len(names) <= 1:
+            names = names or [""]
+            by_name = {names[0]: whole}
+        return [Training(n, by_name.get(n, {}), self.records.get(n, {})) for n in names]
 
 
 def load_run(run_dir: Path) -> Run:
@@ -90,6 +132,15 @@ def number(value: object) -> float | None:
 def table(value: object) -> Mapping[str, Any]:
     """The value if it is a table, else an empty one."""
     return value if isinstance(value, Mapping) else {}
+
+
+def _criteria(configuration: str | None) -> list[str] | None:
+    """The criteria that a configuration names; None if it does not say."""
+    try:
+        named = tomllib.loads(configuration or "").get("criteria")
+    except tomllib.TOMLDecodeError:
+        return None
+    return [str(name) for name in named] if isinstance(named, list) else None
 
 
 def _text(path: Path, notices: list[str]) -> str | None:

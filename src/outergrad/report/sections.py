@@ -4,43 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from outergrad.report import figures
-from outergrad.report.curves import (
-    AGES,
-    Curve,
-    age_summary,
-    ages,
-    ce_curves,
-    sequence_curves,
-)
+from outergrad.report.curves import Curve, ce_curves, sequence_curves
 from outergrad.report.errors import error_parts
-from outergrad.report.findings import (
-    Comparison,
-    Visits,
-    comparisons,
-    frame_counts,
-    scores,
-    stage_seconds,
-    visits,
-)
+from outergrad.report.findings import Comparison, comparisons, scores, stage_seconds
 from outergrad.report.formatting import (
     NBSP,
     clean,
-    count,
-    counted,
     duration,
     fixed,
     probability,
     short_name,
     signed,
-    significant,
 )
 from outergrad.report.gaps import gap_parts
-from outergrad.report.html import Group, Markup, csv_link, element, join, table
+from outergrad.report.html import Group, Markup, csv_link, element, table
 from outergrad.report.parts import caption, curve_csv, figure, section
 from outergrad.report.run import Run
 from outergrad.report.tables import COLUMNS, by_language_model, wer_rows
-
-_EXAMPLES = 8
+from outergrad.report.visits import age_parts, frame_parts, visit_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,48 +132,10 @@ def sequence_training(run: Run) -> Markup | Missing:
 
 def staleness(run: Run) -> Markup | Missing:
     """Ages of the outer and the inner gradients when they were pushed."""
-    recorded = ages(run)
-    summary = age_summary(run, recorded)
-    if not summary:
+    parts = age_parts(run)
+    if not parts:
         return Missing("Staleness: no push has been recorded.")
-    rows = []
-    for (gradient, unit), quantiles in summary.items():
-        rows.append([f"{gradient} age, {unit}", *(significant(value) for value in quantiles)])
-    head = ("Age", "Median", "95th percentile")
-    parts = [table(head, [Group(rows)], "Age of the outer and the inner gradients")]
-    if recorded:
-        parts.append(
-            figure(
-                run,
-                lambda width: figures.ages_figure(recorded, summary, width),
-                "Share of the pushes (%) by the age of their gradients. Solid rule: median; "
-                "dashed: 95th percentile. Gradients beyond the 99th percentile are counted in "
-                "the last bar.",
-                csv_link(
-                    "staleness",
-                    ("gradient", "unit", "from", "to", "share_percent"),
-                    (
-                        (gradient, unit, edges[i], edges[i + 1], share)
-                        for gradient, unit in AGES
-                        if (gradient, unit) in recorded
-                        for shares, edges in [
-                            figures.age_histogram(recorded[gradient, unit], unit == "updates")
-                        ]
-                        for i, share in enumerate(shares)
-                    ),
-                ),
-            )
-        )
-    return section(
-        "Staleness",
-        element(
-            "p",
-            "How old a gradient was when it reached the parameters: for the outer gradient, "
-            "since its decoder fetched the parameters; for the inner gradient, since the replica "
-            "did.",
-        ),
-        *parts,
-    )
+    return section("Staleness", *parts)
 
 
 def auxiliary(run: Run) -> Markup | Missing:
@@ -205,62 +148,17 @@ def auxiliary(run: Run) -> Markup | Missing:
 
 def frames(run: Run) -> Markup | Missing:
     """What became of the frames of the outer gradients."""
-    counts = frame_counts(run)
-    if counts is None:
+    parts = frame_parts(run)
+    if not parts:
         return Missing("Frames: no outer gradient has been recorded.")
-    other = counts.total - counts.kept - counts.cancelled - counts.rejected
-    kinds = [
-        ("kept", counts.kept, "Kept", "sent through the DNN"),
-        ("cancelled", counts.cancelled, "Cancelled", "numerator and denominator agree"),
-        ("rejected", counts.rejected, "Rejected", "denominator misses the reference state"),
-    ]
-    if other > 0:
-        kinds.append(("other", other, "Other", "in utterances without an outer gradient"))
-    shares = {kind: 100.0 * frames / counts.total for kind, frames, _, _ in kinds}
-    bar = (
-        element("span", class_=kind, style=f"flex:{share:.4f} 0 0")
-        for kind, share in shares.items()
-        if share > 0
-    )
-    rows = [
-        [
-            join([element("span", class_=f"swatch {kind}"), label, element("small", note)]),
-            count(frames),
-            f"{fixed(shares[kind])}{NBSP}%",
-        ]
-        for kind, frames, label, note in kinds
-    ]
-    label = ", ".join(f"{label} {shares[kind]:.1f} %" for kind, _, label, _ in kinds)
-    data = csv_link("frames", ("frames", "count"), [(kind, frames) for kind, frames, _, _ in kinds])
-    return section(
-        "Frames",
-        element("p", "What became of the frames of the outer gradients, over all visits."),
-        element(
-            "figure",
-            element("div", *bar, class_="shares", role="img", aria_label=label),
-            table(("", "Frames", "Share"), [Group(rows)], "Frames kept, cancelled, rejected"),
-            caption(run, f"{count(counts.total)} frames.", data),
-        ),
-    )
+    return section("Frames", *parts)
 
 
 def utterances(run: Run) -> Markup | Missing:
     """Visits, and each failed one with its reason."""
-    seen = visits(run)
-    if seen is None:
+    parts = visit_parts(run)
+    if not parts:
         return Missing("Utterances: no visit has been recorded.")
-    parts = [element("p", _visited(seen))]
-    if seen.failed:
-        rows = []
-        for reason, failures in seen.failed.items():
-            ids = seen.examples.get(reason, ())
-            shown = ", ".join(ids[:_EXAMPLES]) + (", …" if len(ids) > _EXAMPLES else "")
-            rows.append([reason, count(failures), shown])
-        parts.append(
-            table(
-                ("Reason", "Visits", "Utterances"), [Group(rows)], "Failed visits by reason", (2,)
-            )
-        )
     return section("Utterances", *parts)
 
 
@@ -343,23 +241,4 @@ def _course(curve: Curve) -> str:
         f"Held-out word error: {fixed(float(rates[0]))}{NBSP}% at the first evaluation, "
         f"{fixed(float(rates[-1]))}{NBSP}% at the last; lowest {fixed(float(rates[best]))}{NBSP}% "
         f"after {duration(float(times[best]))}. {divided}"
-    )
-
-
-def _visited(seen: Visits) -> str:
-    text = counted(seen.total, "visit")
-    if seen.utterances is not None and seen.fewest is not None and seen.most is not None:
-        each = (
-            f"{count(seen.fewest)}"
-            if seen.fewest == seen.most
-            else f"{count(seen.fewest)} to {count(seen.most)}"
-        )
-        text += f" to {counted(seen.utterances, 'utterance')}, {each} each"
-    failures = sum(seen.failed.values())
-    if not failures:
-        return f"{text}. None failed."
-    share = f" ({fixed(100 * failures / seen.total)}{NBSP}%)" if seen.total else ""
-    return (
-        f"{text}. {count(failures)}{share} failed and gave no outer gradient; "
-        "their reasons are below."
     )

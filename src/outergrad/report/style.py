@@ -21,6 +21,7 @@ dt{{font-size:.8125rem;color:var(--muted)}}
 dd{{margin:.05rem 0 0;overflow-wrap:anywhere}}
 section{{margin-top:3.25rem}}
 h2{{margin:0 0 .4rem;font-size:1.25rem;line-height:1.3;font-weight:650;letter-spacing:-.01em}}
+h3{{margin:1.2rem 0 .3rem;font-size:1.05rem;line-height:1.3;font-weight:650}}
 p{{margin:.4rem 0 0;max-width:44rem}}
 figure{{margin:1.6rem 0 0;break-inside:avoid}}
 figure svg{{display:block;width:100%;height:auto;overflow:visible}}
@@ -76,7 +77,7 @@ footer{{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--rule);
   body{{font-size:10.5pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}}
   main{{max-width:none;padding:0}}
   section{{margin-top:2rem}}
-  h2,section>p{{break-after:avoid}}
+  h2,h3,section>p{{break-after:avoid}}
   tr,tbody,.shares{{break-inside:avoid}}
   tr.note{{break-before:avoid}}
   .scroll{{overflow:visible}}
