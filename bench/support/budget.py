@@ -1,4 +1,4 @@
-"""Measure budgets side by side and print them, one JSON line each (see docs/architecture.md)."""
+"""Measure budgets side by side and print them, one JSON line each."""
 
 import gc
 import json

@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 
 class Sum(StrEnum):
-    """Which alignments of a word string its weight sums over (PAPER section 7, "Which sum")."""
+    """Which alignments of a word string its weight sums over (docs/derivations/criteria.md)."""
 
     BEST_ALIGNMENT = "best-alignment"
     """One alignment, the best, per word string."""

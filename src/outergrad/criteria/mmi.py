@@ -55,8 +55,8 @@ def mmi(
     Raises:
         InputError: the sums are of different kinds, or the sides have different lengths.
 
-    Source: PAPER Eq. 2, its gradient, and section 7 ("Which sum", "Is the reference in the
-        denominator?"); frame rejection section 2.
+    Source: Heigold et al. 2014, Eq. 2, its gradient, and frame rejection;
+        docs/derivations/criteria.md.
     """
     if numerator_sum != denominator_sum:
         raise InputError(

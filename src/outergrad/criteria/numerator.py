@@ -63,7 +63,7 @@ def reference_missing(numerator: Numerator, denominator: Denominator, log_z: flo
         log_z: log of the lattice's mass, nats, without boosting: a boosted denominator can
             outweigh a reference that is not in it.
 
-    Source: PAPER section 7 ("Is the reference in the denominator?"), which goes by the mass alone.
+    Source: docs/derivations/criteria.md.
     """
     if log_z < numerator.occupancies.log_z - LOST_MASS:
         return True

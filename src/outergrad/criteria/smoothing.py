@@ -54,7 +54,7 @@ def control(numerator: Numerator, *, utterance: str) -> OuterGradient:
 
     The value is not a sequence criterion: log Z_num.
 
-    Source: PAPER section 6, experiment 5.
+    Source: Heigold et al. 2014, Section 4.2 (control).
     """
     num_frames = numerator.occupancies.num_frames
     nothing = OuterGradient(

@@ -29,7 +29,9 @@ def train(
     resume: bool = False,
     clock: Callable[[], float] | None = None,
 ) -> TrainingResult:
-    """Train by asynchronous stochastic ascent with outer and inner gradients (PAPER section 3).
+    """Train by asynchronous stochastic ascent with outer and inner gradients.
+
+    Source: Heigold et al. 2014, Fig. 1.
 
     Args:
         program: where to start, which utterances to visit, how gradients are made.

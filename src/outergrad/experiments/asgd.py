@@ -1,4 +1,4 @@
-"""One, ten and fifty replicas (PAPER section 6.2, Fig. 4)."""
+"""One, ten and fifty replicas (Heigold et al. 2014, Fig. 4)."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Old outer gradients under three auxiliary functions (PAPER sections 5 and 7)."""
+"""Old outer gradients under three auxiliary functions (Heigold et al. 2014, Fig. 3)."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

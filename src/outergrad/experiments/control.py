@@ -1,4 +1,4 @@
-"""The same training without the denominator (PAPER section 6.5)."""
+"""The same training without the denominator (Heigold et al. 2014, Section 4.2)."""
 
 from outergrad.experiments.cell import Bench, Cell
 from outergrad.experiments.choices import SAME_WER, often

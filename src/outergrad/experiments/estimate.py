@@ -8,6 +8,7 @@ import soundfile
 
 from outergrad.corpus.layouts import read_corpus
 from outergrad.experiments.cell import Cell
+from outergrad.recipes.plan import dnn_size
 from outergrad.recipes.settings import RunConfig
 from outergrad.report.formatting import duration
 
@@ -24,6 +25,8 @@ TEST = 0.02
 """Recognition of tuning and test set, per second of training speech."""
 LOOKED_AT = 100
 """Recordings whose length is read."""
+OUTPUTS = 300
+"""Tied states, before the tree has grown."""
 USUAL = 1.6e6
 """Parameters that the numbers above are for."""
 
@@ -40,11 +43,11 @@ def rough_seconds(cells: Sequence[Cell], config: RunConfig, speech: float, jobs:
     beside: list[float] = []
     dnn = config.dnn
     inputs = config.filterbank.num_bins * (config.context.left + 1 + config.context.right)
-    units = dnn.hidden_units
-    parameters = inputs * units + (dnn.hidden_layers - 1) * units**2 + 300 * units
+    parameters = dnn_size(inputs, dnn.hidden_layers, dnn.hidden_units, OUTPUTS)
     size = 0.3 + 0.7 * parameters / USUAL
-    seeds = {cell.seed for cell in cells}
-    total = len(seeds) * (BASE + CE_EPOCH * config.ce.max_epochs * size)
+    # Who trains nothing wants costs that were measured with a CE model.
+    bases = len({cell.seed for cell in cells}) or 1
+    total = bases * (BASE + CE_EPOCH * config.ce.max_epochs * size)
     for cell in cells:
         own = cell.config(config)
         if cell.stage == "ce":

@@ -1,4 +1,4 @@
-"""How rarely decoders may fetch parameters (PAPER section 6.3, Fig. 5)."""
+"""How rarely decoders may fetch parameters (Heigold et al. 2014, Fig. 5)."""
 
 import math
 from collections.abc import Mapping, Sequence

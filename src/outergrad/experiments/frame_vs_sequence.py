@@ -1,4 +1,4 @@
-"""Frame error against word error along sequence training (PAPER section 6.4, Fig. 6)."""
+"""Frame error against word error along sequence training (Heigold et al. 2014, Fig. 6)."""
 
 from outergrad.experiments.cell import Bench, Cell, CellResult
 from outergrad.experiments.choices import often

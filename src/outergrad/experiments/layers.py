@@ -1,4 +1,4 @@
-"""Training the last layer only, or all layers (PAPER section 6.6, Fig. 7)."""
+"""Training the last layer only, or all layers (Heigold et al. 2014, Fig. 7)."""
 
 from outergrad.experiments.cell import Bench, Cell
 from outergrad.experiments.choices import SAME_WER, often

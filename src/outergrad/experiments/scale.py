@@ -1,4 +1,4 @@
-"""Hundreds of replicas on thousands of hours, by simulation (PAPER section 6, large task)."""
+"""Hundreds of replicas on thousands of hours, simulated (Heigold et al. 2014, Section 4)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

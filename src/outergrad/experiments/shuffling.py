@@ -1,4 +1,4 @@
-"""Shuffling of frames in CE training: none, on the fly, full (PAPER section 6.1)."""
+"""Shuffling of frames in CE training: none, on the fly, full (Heigold et al. 2014, Section 4.2)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""CE against MMI on the test set (PAPER section 6.7, Table 1)."""
+"""CE against MMI on the test set (Heigold et al. 2014, Table 1)."""
 
 import math
 

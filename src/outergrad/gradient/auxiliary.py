@@ -1,7 +1,7 @@
 """Auxiliary functions: what is climbed while the outer gradient stays frozen at theta'.
 
-All touch the criterion at theta': the same value and the same gradient there (PAPER sections 5
-and 7, docs/derivations/auxiliary-functions.md). With d = log p_theta - log p_theta' of a frame:
+All touch the criterion at theta': the same value and the same gradient there (Heigold et al. 2014,
+Fig. 3; docs/derivations/auxiliary-functions.md). With d = log p_theta - log p_theta' of a frame:
 
 tangential  kappa sum_s outer(s) d(s)                                  Eq. 3; no bound
 proximal    kappa sum_s outer(s) d(s) - D_t KL(p_theta' || p_theta)    a lower bound for large D_t

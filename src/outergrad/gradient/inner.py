@@ -57,7 +57,7 @@ def inner_gradient(
         InputError: shapes do not fit, pdf_ids out of range, values not finite, a row that does
             not sum to `mass`, or an auxiliary function without its anchor.
 
-    Source: PAPER section 2 (inner gradient) and section 7 (signs and scale).
+    Source: Heigold et al. 2014, Eq. 1; signs and scale in docs/derivations/criteria.md.
     """
     outer = dense_rows(offsets, pdfs, values, module.config.num_pdfs, mass)
     rows = None
@@ -103,8 +103,8 @@ def freeze_outputs(gradient: Float32Array, layout: ParameterLayout, pdfs: Int32A
     Args:
         gradient: float32 ``[parameters]``.
         layout: its layout.
-        pdfs: outputs that keep their parameters, e.g. the silence states (PAPER section 6,
-            experiment 3).
+        pdfs: outputs that keep their parameters, e.g. the silence states (Heigold et al. 2014,
+            Fig. 5).
     """
     views = layout.views(gradient)
     for name in ("output.weight", "output.bias"):

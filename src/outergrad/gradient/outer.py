@@ -96,7 +96,7 @@ def outer_gradient(
     Raises:
         InputError: scores that do not fit the graphs.
 
-    Source: PAPER section 2 and section 7 ("Which sum").
+    Source: Heigold et al. 2014, Eq. 1 and 2; docs/derivations/criteria.md.
     """
     sides = search_sides(
         scores, numerator_graph, denominator_graph, config, utterance=utterance, workspace=workspace

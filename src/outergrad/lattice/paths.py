@@ -57,7 +57,7 @@ def forward_backward(
     Raises:
         InputError: no path has a finite score.
 
-    Source: PAPER.md section 2, Eq. 2 (γ of numerator and denominator).
+    Source: Heigold et al. 2014, Eq. 2 (γ of numerator and denominator).
     """
     log_z, value = arc_occupancies(lattice, acoustic_scale)
     return sum_by_frame(log_z, value, *lattice.entries(), lattice.num_frames)

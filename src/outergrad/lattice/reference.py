@@ -1,9 +1,9 @@
 """The reference in a lattice: is it there, and putting it there if search has lost it.
 
 When the denominator lacks the reference, log Z_den < log Z_num is possible and the criterion is no
-longer bounded by 0 (PAPER section 7, "Is the reference in the denominator?"). The usual case looks
-harmless: pruning lost the reference because it is worse than the best path, and log Z_den is the
-larger. So the words of the lattice decide, not its mass.
+longer bounded by 0 (docs/derivations/criteria.md). The usual case looks harmless: pruning lost the
+reference because it is worse than the best path, and log Z_den is the larger. So the words of the
+lattice decide, not its mass.
 """
 
 from collections.abc import Sequence

@@ -45,7 +45,7 @@ class AcousticModel:
     def scores(self, stacked: Float32Array) -> Float32Array:
         """Acoustic scores of one utterance.
 
-        a_t(s) = log p_theta(s|x_t) - log p(s)    (PAPER section 2, hybrid emission; unscaled)
+        a_t(s) = log p_theta(s|x_t) - log p(s)    (hybrid emission; unscaled)
 
         Args:
             stacked: float32 ``[frames, input_dim]``, may be a strided read-only view; only

@@ -1,4 +1,4 @@
-"""Transfer learning: another model's hidden layers under a new softmax (PAPER section 6)."""
+"""Another model's hidden layers under a new softmax (Heigold et al. 2014, Table 1)."""
 
 import torch
 

@@ -89,9 +89,9 @@ def flaw_of(outer: OuterGradient) -> str | None:
     """Why an outer gradient must not reach the parameters, or None when it may.
 
     Each row has to be finite and to sum to zero (or, with CE mixed in, to its share): that is what
-    makes it a gradient with respect to the logits (PAPER section 7). The inner gradient would
-    refuse it by the same measure, but what is wrong with an utterance must be found here, where
-    it is an outcome with a reason.
+    makes it a gradient with respect to the logits (docs/derivations/criteria.md). The inner
+    gradient would refuse it by the same measure, but what is wrong with an utterance must be found
+    here, where it is an outcome with a reason.
     """
     if not np.isfinite(outer.values).all():
         return "outer gradient is not finite"
