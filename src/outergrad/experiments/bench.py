@@ -172,7 +172,7 @@ class RunBench:
             closing(side_by_side(bench._timed, cells, self.jobs)) as done,
         ):
             advance(0, len(cells))
-            for _, (result, seconds) in done:
+            for result, seconds in done:
                 found[self._name_of(result.cell)] = result
                 estimate.took(seconds)
                 what = f"{len(found)} of {len(cells)} done, {time.monotonic() - begin:.0f} s"

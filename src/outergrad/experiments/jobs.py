@@ -29,8 +29,8 @@ def usual_jobs() -> int:
 
 def side_by_side(
     work: Callable[[Item], Result], items: Sequence[Item], jobs: int
-) -> Generator[tuple[int, Result], None, None]:
-    """Do `work` on all items, `jobs` at a time; numbers of items and results as they come.
+) -> Generator[Result, None, None]:
+    """Do `work` on all items, `jobs` at a time; results as they come, in no order.
 
     Whoever does not take all results has to close the iterator; processes end then as they do
     after an interrupt: they get SIGINT, time to save what they have, and SIGTERM.
@@ -49,10 +49,10 @@ def side_by_side(
     others = set(multiprocessing.active_children())
     stopping = context.Event()
     with ProcessPoolExecutor(min(jobs, len(items)), context, _begin, (stopping,)) as pool:
-        numbers = {pool.submit(_do, work, item): number for number, item in enumerate(items)}
+        futures = [pool.submit(_do, work, item) for item in items]
         try:
-            for future in as_completed(numbers):
-                yield numbers[future], future.result()
+            for future in as_completed(futures):
+                yield future.result()
         except BrokenProcessPool as error:
             raise RunError(
                 "a process that trained ended unexpectedly, perhaps for want of memory: the same "
@@ -66,7 +66,7 @@ def side_by_side(
                 for child in children:
                     with suppress(ProcessLookupError):
                         os.kill(child.pid or 0, signal.SIGINT)
-                wait(numbers, GRACE_SECONDS)
+                wait(futures, GRACE_SECONDS)
             finally:
                 for child in children:
                     child.terminate()
