@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from outergrad.cli.experiment import parse_seeds
 from outergrad.errors import InputError
@@ -65,6 +66,11 @@ def test_the_list_names_all():
         (
             ("table1", "--out", "OUT", "--data", "demo", "--set", "criteria=[]"),
             "criteria is empty",
+        ),
+        pytest.param(
+            ("layers", "--out", "OUT", "--data", "demo", "--set", "sequence.device=cuda"),
+            "torch sees no GPU here",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
         ),
     ],
 )

@@ -132,11 +132,13 @@ def _inputs(
     """Check the options; make or shorten the data; resolve the settings."""
     from outergrad.config import build, merge, parse_overrides
     from outergrad.experiments.quick import quick_settings, shortened
+    from outergrad.nnet.precision import check_device
     from outergrad.recipes.settings import Inputs, RunConfig
 
     smaller = quick_settings(transferred=others["init"] is not None) if quick else {}
     table = merge(smaller, parse_overrides(settings))
     config = build(RunConfig, {**table, "seed": seed}, "--set")
+    check_device(config.sequence.device)
     if not config.criteria:
         raise InputError("criteria is empty: experiments train by its first entry, such as mmi")
     given = [name for name, path in {**paths, **others}.items() if path is not None]

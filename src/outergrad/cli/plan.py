@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from outergrad.workers.config import FetchPolicy
 
 OPTION = typer.Option
-LATENCY, BANDWIDTH = 2e-4, 1.25e9
-"""Of a cluster's network, unless others are given: seconds, and bytes per second."""
 
 
 @app.command(rich_help_panel="Look inside")
@@ -138,8 +136,10 @@ def _network(
 ) -> tuple[float, float] | None:
     """Latency and bandwidth between machines; None on a single one, which has no network."""
     if not local:
-        latency = LATENCY if latency is None else latency
-        return latency, BANDWIDTH if bandwidth is None else bandwidth
+        from outergrad.engine.simulated.config import CLUSTER
+
+        latency = CLUSTER.latency if latency is None else latency
+        return latency, CLUSTER.bandwidth if bandwidth is None else bandwidth
     for option, given in (("--latency", latency), ("--bandwidth", bandwidth)):
         if given is not None:
             raise InputError(f"{option} is of a network: --local has none")

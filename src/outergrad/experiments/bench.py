@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.config import digest, to_table
-from outergrad.engine.simulated.config import NetworkCost, SimulatedConfig
+from outergrad.engine.simulated.config import CLUSTER, SimulatedConfig
 from outergrad.errors import DivergedError
 from outergrad.evaluation.frame_error import frame_errors
 from outergrad.evaluation.wer import WordErrors, utterance_errors
@@ -30,9 +30,6 @@ from outergrad.recipes.run import Recipe
 from outergrad.recipes.settings import Inputs, RunConfig
 from outergrad.recipes.stages import RunDirectory, write_json
 from outergrad.records import read_records
-
-CLUSTER = NetworkCost(latency=2e-4, bandwidth=1.25e9)
-"""Between the machines of a simulated cluster: 10 Gb/s and 0.2 ms."""
 
 CELL = "cell.json"
 """In a cell's folder: what it is called, and why it has no result if it ran away."""

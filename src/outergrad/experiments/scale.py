@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from outergrad.engine.simulated.config import CLUSTER
 from outergrad.engine.simulated.forecast import Forecast, Job, Who, forecast
-from outergrad.experiments.bench import CLUSTER
 from outergrad.experiments.cell import Bench, Cell
 from outergrad.experiments.choices import SHARDS
 from outergrad.experiments.finding import Experiment, Finding, statement
