@@ -82,6 +82,8 @@ def test_the_index_names_what_there_is(toy_bench, tmp_path):
     text = write_overview(tmp_path, "outergrad experiment all").read_text(encoding="utf-8")
     assert text.index("shuffling/report.html") < text.index("table1/report.html")
     assert "layers/report.html" not in text
+    assert "Here: <b>holds</b> (of 3 statements 3 hold)</p>" in text
+    assert "Here: <b>holds</b></p>" in text
 
 
 def test_shuffling_is_judged_by_the_errors_made_up_for_it(toy_bench):

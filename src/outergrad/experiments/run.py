@@ -11,6 +11,7 @@ from outergrad.config import digest
 from outergrad.experiments.cell import Bench
 from outergrad.experiments.finding import Experiment, Finding
 from outergrad.experiments.registry import EXPERIMENTS
+from outergrad.experiments.verdicts import Verdict
 from outergrad.recipes.stages import write_json
 from outergrad.records import finite
 from outergrad.report.experiment import ExperimentReport
@@ -102,6 +103,22 @@ def _results(
     }
 
 
+_SAID = {
+    Verdict.HOLDS: ("holds", "hold"),
+    Verdict.DOES_NOT_HOLD: ("does not hold", "do not hold"),
+    Verdict.CANNOT_TELL: ("cannot be told", "cannot be told"),
+}
+
+
+def _parts(verdicts: Sequence[str]) -> str:
+    """What became of the statements, in words; nothing where there is only one."""
+    if len(verdicts) == 1:
+        return ""
+    counted = ((verdicts.count(verdict), verbs) for verdict, verbs in _SAID.items())
+    said = ", ".join(f"{number} {verbs[number > 1]}" for number, verbs in counted if number)
+    return f" (of {len(verdicts)} statements {said})"
+
+
 def write_overview(out: Path, command: str) -> Path:
     """The index of all experiments that have results in `out`."""
     entries = []
@@ -114,9 +131,11 @@ def write_overview(out: Path, command: str) -> Path:
         entries.append(
             IndexEntry(
                 name,
+                EXPERIMENTS[name].title,
                 results["source"],
                 results["claim"],
                 results["verdict"],
+                _parts([statement["verdict"] for statement in results["statements"]]),
                 ", ".join(f"{key.lower()} {value}" for key, value in facts.items()),
             )
         )

@@ -24,16 +24,20 @@ PAGE, INDEX = "report.html", "index.html"
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """A line of the index."""
+    """An experiment in the index."""
 
     name: str
     """Experiment, also its folder's name."""
+    title: str
+    """What it asks."""
     source: str
     """Figure or table of the paper."""
     claim: str
     """What the paper says."""
     verdict: str
     """What was found."""
+    parts: str
+    """How many of its statements hold, in brackets; empty for a single one."""
     facts: str
     """Engine, seeds, data, digest."""
 
@@ -144,13 +148,13 @@ def _notes(notes: Sequence[str]) -> Markup:
 
 def index_page(entries: Sequence[IndexEntry], command: str) -> str:
     """The index as text."""
-    rows = [
-        (
-            element("a", entry.name, href=f"{entry.name}/{PAGE}"),
-            entry.source,
-            entry.verdict,
-            entry.claim,
-            entry.facts,
+    sections = [
+        element(
+            "section",
+            element("h2", element("a", entry.title, href=f"{entry.name}/{PAGE}")),
+            element("p", f"{entry.name}. {entry.source}: {entry.claim}"),
+            element("p", "Here: ", element("b", entry.verdict), entry.parts),
+            element("p", entry.facts, class_="evidence"),
         )
         for entry in entries
     ]
@@ -168,15 +172,7 @@ def index_page(entries: Sequence[IndexEntry], command: str) -> str:
                 class_="also",
             ),
         ),
-        element(
-            "section",
-            table(
-                ("Experiment", "Paper", "Verdict here", "Claim", "Made with"),
-                [Group(rows)],
-                "Experiments and verdicts",
-                text_columns=(1, 2, 3, 4),
-            ),
-        ),
+        *sections,
         element("section", element("h2", "Command"), element("pre", command, class_="command")),
         element("footer", f"Made by outergrad {__version__}."),
     )
