@@ -23,6 +23,11 @@ SHARE = 0.9
 """Of the gain with a fetch before each utterance: at least so much is no loss."""
 
 
+def _label(variant: str, factor: float) -> str:
+    """What a curve is called."""
+    return f"{variant}, {factor:g} epoch{'' if factor == 1 else 's'}"
+
+
 def _factors(bench: Bench) -> tuple[float, ...]:
     return FACTORS[1:4] if bench.quick else FACTORS
 
@@ -40,7 +45,7 @@ def interval_cells(bench: Bench, epoch: float) -> list[Cell]:
     """Every variant with every interval; `epoch` is the virtual seconds of an epoch."""
     return [
         Cell(
-            f"{label}, {factor:g} epochs",
+            _label(label, factor),
             seed,
             {
                 **asynchronous(bench, REPLICAS),
@@ -104,7 +109,7 @@ def run(bench: Bench) -> Finding:
     largest = {
         label: [
             largest_without_loss(
-                {f: gain(f"{label}, {f:g} epochs", seed) for f in factors},
+                {f: gain(_label(label, f), seed) for f in factors},
                 gain(f"{label}, each utterance", seed),
             )
             for seed in bench.seeds
@@ -142,7 +147,7 @@ def run(bench: Bench) -> Finding:
                 mean_curves(
                     results,
                     ["last layer, each utterance"]
-                    + [f"last layer, {factor:g} epochs" for factor in factors],
+                    + [_label("last layer", factor) for factor in factors],
                     "criterion",
                     seconds,
                 ),
@@ -186,7 +191,7 @@ def _kept(label: str, gain: Any, factors: Sequence[float], seeds: Sequence[int])
     x, y = [], []
     for factor in factors:
         shares = [
-            100.0 * gain(f"{label}, {factor:g} epochs", s) / full
+            100.0 * gain(_label(label, factor), s) / full
             for s in seeds
             if (full := gain(f"{label}, each utterance", s)) > 0
         ]

@@ -41,12 +41,21 @@ def chart_figure(chart: Chart, width: int) -> str:
     return draw(chart.name, width, height, paint)
 
 
+def _ticks(values: Sequence[Sequence[float]], most: int) -> list[float]:
+    """Where there are points, as many places as there is room for, the last one among them."""
+    places = sorted({value for series in values for value in series})
+    step = -(-len(places) // most) or 1
+    return places[::-1][::step][::-1]
+
+
 def _paint_panel(canvas: Canvas, box: Box, panel: Panel, labels: Sequence[str]) -> None:
     axes = canvas.panel(box, panel.vertical, most_ticks=(6 if canvas.width > 500 else 4, 5))
     if panel.logarithmic:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.tick_params(axis="x", which="minor", length=0, labelbottom=False)
+        # Powers of ten would leave an axis within a decade with one number, or none.
+        ticks = _ticks([s.x for s in panel.series], most=10 if canvas.width > 500 else 5)
+        axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
+        axes.set_xticks([], minor=True)
     if panel.categories:
         count = len(panel.categories)
         axes.set_xticks(range(count), [shortened(clean(c), 18) for c in panel.categories])
