@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from outergrad.config import digest, to_table
+from outergrad.criteria.frame_error import frame_errors
 from outergrad.engine.simulated.config import CLUSTER, SimulatedConfig
 from outergrad.errors import DivergedError
-from outergrad.evaluation.frame_error import frame_errors
 from outergrad.evaluation.wer import WordErrors, utterance_errors
 from outergrad.experiments.cell import Cell, CellResult, Errors
 from outergrad.experiments.estimate import Estimate
