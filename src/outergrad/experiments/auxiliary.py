@@ -68,9 +68,19 @@ def last_gain(result: CellResult) -> float:
     return values[-1] - values[0] if values else math.nan
 
 
-def best_gain(result: CellResult) -> float:
-    """By how much the criterion had risen at its best; 0 when it never did."""
-    return result.gain
+# At the best evaluation a training that ran away has gained nothing; at the end it has lost.
+CLAIMS: Sequence[tuple[str, Callable[[CellResult], float]]] = (
+    (
+        "with outer gradients as old as “{interval}” makes them, the {label} gains more than "
+        "tangential contact",
+        lambda result: result.gain,
+    ),
+    (
+        "at the end of training with “{interval}” the {label} has kept more than tangential "
+        "contact",
+        last_gain,
+    ),
+)
 
 
 def _gains_more(
@@ -98,27 +108,8 @@ def run(bench: Bench) -> Finding:
     """Train with every pair and compare what is gained."""
     results = bench.run(plan(bench))
     statements = [
-        _gains_more(
-            results,
-            f"with outer gradients as old as “{interval}” makes them, the {label} gains more than "
-            "tangential contact",
-            label,
-            interval,
-            best_gain,
-        )
-        for label in list(KINDS)[1:]
-        for interval in list(INTERVALS)[2:]
-    ]
-    # At the best evaluation a training that ran away has gained nothing; at the end it has lost.
-    statements += [
-        _gains_more(
-            results,
-            f"at the end of training with “{interval}” the {label} has kept more than tangential "
-            "contact",
-            label,
-            interval,
-            last_gain,
-        )
+        _gains_more(results, claim.format(interval=interval, label=label), label, interval, gain)
+        for claim, gain in CLAIMS
         for label in list(KINDS)[1:]
         for interval in list(INTERVALS)[2:]
     ]
@@ -135,7 +126,7 @@ def run(bench: Bench) -> Finding:
                 )
             )
     quantities: tuple[tuple[str, Callable[[CellResult], float]], ...] = (
-        ("gain of the held-out criterion, thousandths a frame", lambda r: 1000 * best_gain(r)),
+        ("gain of the held-out criterion, thousandths a frame", lambda r: 1000 * r.gain),
         ("held-out word error at the best criterion, %", held_out_wer),
     )
     panels = [

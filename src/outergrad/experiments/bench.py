@@ -28,7 +28,7 @@ from outergrad.recipes.decode import Recognized
 from outergrad.recipes.models import LMS
 from outergrad.recipes.run import Recipe
 from outergrad.recipes.settings import Inputs, RunConfig
-from outergrad.recipes.stages import RunDirectory, write_json
+from outergrad.recipes.stages import STAMP, RunDirectory, write_json
 from outergrad.records import read_records
 
 CELL = "cell.json"
@@ -148,7 +148,7 @@ class RunBench:
         if _ran_away(self.folder(cell)) is not None:
             return False
         last = f"decode-{self._stage(cell)}" if cell.test else self._stage(cell)
-        return not (self.folder(cell) / last / "stage.json").exists()
+        return not (self.folder(cell) / last / STAMP).exists()
 
     def _name_of(self, cell: Cell) -> "_Name":
         """What the result of a cell depends on."""
@@ -276,7 +276,7 @@ def _link(folder: Path, base: Path, stages: Sequence[str]) -> None:
 
 
 def _stamp(run: Path, stage: str) -> dict[str, Any]:
-    stamp: dict[str, Any] = json.loads((run / stage / "stage.json").read_text(encoding="utf-8"))
+    stamp: dict[str, Any] = json.loads((run / stage / STAMP).read_text(encoding="utf-8"))
     return stamp
 
 

@@ -29,6 +29,7 @@ from outergrad.recipes.metering import WARM_UP, Work, metered
 from outergrad.recipes.prepare import Prepared
 from outergrad.recipes.sequence import sequence_program
 from outergrad.recipes.settings import RunConfig
+from outergrad.recipes.stages import SETTINGS
 from outergrad.records import RecordWriter, Tee
 from outergrad.workers.config import AsyncConfig, FetchPolicy, GapConfig, ScheduleConfig
 
@@ -173,7 +174,7 @@ def calibrate(run: Path, utterances: int = UTTERANCES) -> Calibration:
     run = run.resolve()
     if not (run / "ce" / "model").exists():
         raise InputError(f"{run}: no CE model to calibrate with: `outergrad train --criterion ce`")
-    config = build(RunConfig, read_toml(run / "config.toml"), "config.toml")
+    config = build(RunConfig, read_toml(run / SETTINGS), SETTINGS)
     if config.filterbank.frame_shift_ms * FRAMES_PER_SECOND != 1000.0:
         raise InputError(
             f"{run}: plans count {FRAMES_PER_SECOND} frames a second, and this run has a frame "

@@ -25,6 +25,7 @@ from outergrad.recipes.decode import GMM_SYSTEMS, Recognized, dnn_scorer, gmm_sc
 from outergrad.recipes.models import LMS, TYINGS, Bootstrapped, Graphs
 from outergrad.recipes.prepare import PARTS, Prepared
 from outergrad.recipes.settings import DecodeConfig
+from outergrad.recipes.stages import SETTINGS
 
 
 def systems_of(run: Path) -> tuple[str, ...]:
@@ -80,9 +81,9 @@ class Look:
         Raises:
             InputError: no run, no such utterance, no such system, or stages not done.
         """
-        if not (run / "config.toml").is_file():
+        if not (run / SETTINGS).is_file():
             raise InputError(f"{run}: no run begun here; `outergrad prepare` begins one")
-        table = read_toml(run / "config.toml")
+        table = read_toml(run / SETTINGS)
         systems = systems_of(run)
         if system not in systems:
             found = f"choose {', '.join(systems)}" if systems else "no system is trained yet"

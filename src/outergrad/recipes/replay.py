@@ -18,6 +18,7 @@ from outergrad.progress import Progress
 from outergrad.recipes.listener import watched
 from outergrad.recipes.sequence import TRACE, sequence_program
 from outergrad.recipes.settings import RunConfig
+from outergrad.recipes.stages import SETTINGS
 from outergrad.records import RecordWriter
 
 
@@ -52,7 +53,7 @@ def replay(run: Path, progress: Progress, kind: Kind | None = None) -> Replayed:
     model, trace = run / kind / "model", run / kind / TRACE
     if not trace.exists():
         raise InputError(f"{_named(run, kind)}: no order was recorded ({TRACE} is missing)")
-    config = build(RunConfig, read_toml(run / "config.toml"), "config.toml")
+    config = build(RunConfig, read_toml(run / SETTINGS), SETTINGS)
     try:
         _refuse_undetermined(config)
     except InputError as error:

@@ -1,7 +1,7 @@
 """Stages `mmi`, `bmmi`, `smbr`, `mpe`: asynchronous sequence training from the CE model."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from outergrad.config import to_table
 from outergrad.criteria.config import Kind
 from outergrad.engine.engines import make_engine
-from outergrad.engine.result import Staleness, TrainingResult
+from outergrad.engine.result import Ages, Staleness, TrainingResult
 from outergrad.engine.snapshots import SnapshotStore
 from outergrad.engine.training import train
 from outergrad.errors import RunError
@@ -83,9 +83,8 @@ def run_sequence(
     model = AcousticModel.load(run / "ce" / "model")
     load_flat(model.module, result.parameters)
     model.save(folder / "model")
-    written = records_of(run, kind.value)
     # The result has seen the pushes since the last start, the records have all of them.
-    return {**summary_of(result), "staleness": _recorded(written), "gap": _gaps(written)}
+    return {**summary_of(result), **_recorded(records_of(run, kind.value))}
 
 
 def sequence_program(run: Path, config: RunConfig, kind: Kind) -> Program:
@@ -163,9 +162,21 @@ def summary_of(result: TrainingResult) -> dict[str, Any]:
     }
 
 
-def _gaps(records: Path) -> dict[str, float]:
+def _recorded(records: Path) -> dict[str, Any]:
+    """Ages over all pushes in the records, and gaps."""
+    ages, gaps = {"outer": Ages(), "inner": Ages()}, list[float]()
+    for record in read_records(records):
+        if record["kind"] == "push":
+            for which, of in ages.items():
+                of.add(Age(record[f"{which}_age_updates"], record[f"{which}_age_seconds"]))
+        elif record["kind"] == "gap" and record["gap"] is not None:
+            gaps.append(record["gap"])
+    staleness = _staleness(Staleness.of(ages["outer"]), Staleness.of(ages["inner"]))
+    return {"staleness": staleness, "gap": _gaps(gaps)}
+
+
+def _gaps(found: Sequence[float]) -> dict[str, float]:
     """Sizes of the gaps between auxiliary functions and the criterion, per frame."""
-    found = [r["gap"] for r in read_records(records, "gap") if r["gap"] is not None]
     if not found:
         return {"measured": 0}
     sizes = np.abs(found)
@@ -175,15 +186,6 @@ def _gaps(records: Path) -> dict[str, float]:
         "median_size": float(np.median(sizes)),
         "largest_size": float(sizes.max()),
     }
-
-
-def _recorded(records: Path) -> dict[str, Any]:
-    """Ages over all pushes in the records."""
-    found: dict[str, list[Age]] = {"outer": [], "inner": []}
-    for push in read_records(records, "push"):
-        for which, ages in found.items():
-            ages.append(Age(push[f"{which}_age_updates"], push[f"{which}_age_seconds"]))
-    return _staleness(Staleness.of(found["outer"]), Staleness.of(found["inner"]))
 
 
 def _staleness(outer: Staleness, inner: Staleness) -> dict[str, Any]:
